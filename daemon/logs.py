@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from daemon import faults
 from daemon.redact import redactor
 
 _COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31;1m"}
@@ -82,6 +83,7 @@ def set_up(*, as_json: bool, stream: TextIO | None = None, verbose: bool = False
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            faults.capture,
             structlog.processors.format_exc_info,
             redactor,
             renderer,

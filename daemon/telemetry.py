@@ -7,12 +7,12 @@ never sees an old one.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from recuo import __version__
@@ -23,48 +23,62 @@ _BUDGET_BUCKETS = (15, 60, 120, 240, 300, 480, 600, 720, 900, 1440, 1800, 3600, 
 _DELIVERY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
+Figure = tuple[tuple[str, ...], float]
+"""One value with its label values."""
+
+
 class States(NamedTuple):
-    """The states to show, each a list of (label values, value)."""
+    """What is read when it is asked for, each a list of (label values, value); the totals are counted by the engine."""
 
-    sources: list[tuple[tuple[str, ...], float]]
-    source_success: list[tuple[tuple[str, ...], float]]
-    series: list[tuple[tuple[str, ...], float]]
-    alerts: list[tuple[tuple[str, ...], float]]
-    unknown: list[tuple[tuple[str, ...], float]]
-    incidents: list[tuple[tuple[str, ...], float]]
-    outbox: list[tuple[tuple[str, ...], float]]
+    sources: Sequence[Figure] = ()
+    source_success: Sequence[Figure] = ()
+    series: Sequence[Figure] = ()
+    alerts: Sequence[Figure] = ()
+    unknown: Sequence[Figure] = ()
+    incidents: Sequence[Figure] = ()
+    outbox: Sequence[Figure] = ()
+    evaluations: Sequence[Figure] = ()
+    dropped: Sequence[Figure] = ()
+    refused: Sequence[Figure] = ()
 
 
-_STATE_FAMILIES = (
-    ("sources", "recuo_source_up", "Whether the last poll of the source succeeded.", ("source",)),
+_FAMILIES: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, tuple[str, ...]], ...] = (
+    (GaugeMetricFamily, "recuo_source_up", "Whether the last poll of the source succeeded.", ("source",)),
     (
-        "source_success",
+        GaugeMetricFamily,
         "recuo_source_last_success_timestamp_seconds",
         "When the source last answered.",
         ("source",),
     ),
-    ("series", "recuo_series", "Series held in memory, by source.", ("source",)),
-    ("alerts", "recuo_alerts", "Alerts by rule and state.", ("rule", "state")),
-    ("unknown", "recuo_alerts_unknown", "Alerts whose data is missing, by rule.", ("rule",)),
-    ("incidents", "recuo_incidents", "Incidents that are not closed, by state and severity.", ("state", "severity")),
-    ("outbox", "recuo_outbox_messages", "Messages in the outbox by state.", ("state",)),
+    (GaugeMetricFamily, "recuo_series", "Living series, by source.", ("source",)),
+    (GaugeMetricFamily, "recuo_alerts", "Alerts that are not inactive, by rule and state.", ("rule", "state")),
+    (GaugeMetricFamily, "recuo_alerts_unknown", "Alerts whose data is missing, by rule.", ("rule",)),
+    (GaugeMetricFamily, "recuo_incidents", "Incidents by state and severity.", ("state", "severity")),
+    (GaugeMetricFamily, "recuo_outbox_messages", "Messages in the outbox by state.", ("state",)),
+    (CounterMetricFamily, "recuo_rule_evaluations", "Evaluations of a rule for one label set.", ()),
+    (
+        CounterMetricFamily,
+        "recuo_samples_dropped",
+        "Samples that were not taken, by source and reason.",
+        ("source", "reason"),
+    ),
+    (CounterMetricFamily, "recuo_polls_refused", "Polls that brought more than the bounds allow.", ("source",)),
 )
+"""In the order of the fields of `States`."""
 
 
 class _StateCollector(Collector):
-    def __init__(self, read: Callable[[], States]) -> None:
-        self._read = read
+    """Shows the states that were read for this scrape."""
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        states = self._read()
-        for field, name, text, labels in _STATE_FAMILIES:
-            family = GaugeMetricFamily(name, text, labels=labels)
-            for values, number in getattr(states, field):
-                family.add_metric(values, number)
-            yield family
+    def __init__(self) -> None:
+        self.states = States()
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        return [GaugeMetricFamily(name, text, labels=labels) for _, name, text, labels in _STATE_FAMILIES]
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        for (family, name, text, labels), figures in zip(_FAMILIES, self.states, strict=True):
+            metric = family(name, text, labels=labels)
+            for values, number in figures:
+                metric.add_metric(values, number)
+            yield metric
 
 
 class Telemetry:
@@ -72,6 +86,8 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._states = _StateCollector()
+        self.registry.register(self._states)
         self._about_the_process()
         self._about_watching()
         self._about_people()
@@ -79,9 +95,8 @@ class Telemetry:
     def _about_the_process(self) -> None:
         registry = self.registry
         ProcessCollector(registry=registry)
-        Gauge(
-            "recuo_build_info", "The version that runs.", ("version", "python_version"), registry=registry
-        ).labels(__version__, platform.python_version()).set(1)
+        build = Gauge("recuo_build_info", "The version that runs.", ("version", "python_version"), registry=registry)
+        build.labels(__version__, platform.python_version()).set(1)
         self.reload_ok = Gauge(
             "recuo_config_last_reload_successful", "Whether the last configuration was taken.", registry=registry
         )
@@ -108,12 +123,6 @@ class Telemetry:
             "recuo_poll_duration_seconds", "Time a poll took.", ("source",), buckets=_POLL_BUCKETS, registry=registry
         )
         self.samples = Counter("recuo_samples_total", "Samples brought by source.", ("source",), registry=registry)
-        self.samples_dropped = Counter(
-            "recuo_samples_dropped_total", "Samples not taken, by reason.", ("reason",), registry=registry
-        )
-        self.evaluations = Counter(
-            "recuo_rule_evaluations_total", "Rule evaluations, one a rule and instant.", registry=registry
-        )
         self.evaluation_seconds = Histogram(
             "recuo_evaluation_duration_seconds",
             "Time from samples in hand to alerts decided, a batch.",
@@ -160,10 +169,8 @@ class Telemetry:
             registry=registry,
         )
 
-    def show(self, read: Callable[[], States]) -> None:
-        """Show the states that `read` answers with at each scrape."""
-        self.registry.register(_StateCollector(read))
-
-    def exposition(self) -> tuple[bytes, str]:
-        """The text for a scrape and its content type (Prometheus text format 0.0.4)."""
-        return generate_latest(self.registry), "text/plain; version=0.0.4; charset=utf-8"
+    def exposition(self, accept: str, states: States) -> tuple[bytes, str]:
+        """The text for a scrape, in the format that its Accept header asks for, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        self._states.states = states
+        return encode(self.registry), content_type

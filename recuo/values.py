@@ -172,12 +172,15 @@ def _read_reference_file(where: str, name: str, environ: Mapping[str, str]) -> s
             raise PydanticCustomError(ABSENT, "systemd credential {name} is not there", {"name": name})
         path = Path(directory) / name
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device could be read for ever
+            raise PydanticCustomError("reference", "{path} is not a plain file", {"path": str(path)})
         found = path.read_text("utf-8").rstrip("\r\n")
     except FileNotFoundError:
         raise PydanticCustomError(ABSENT, "file {path} is not there", {"path": str(path)}) from None
     except (OSError, UnicodeDecodeError) as err:
         why = getattr(err, "strerror", None) or "not UTF-8 text"
-        raise PydanticCustomError("reference", "{path} cannot be read: {why}", {"path": str(path), "why": why}) from None
+        facts = {"path": str(path), "why": why}
+        raise PydanticCustomError("reference", "{path} cannot be read: {why}", facts) from None
     if not found:
         raise PydanticCustomError(ABSENT, "file {path} is empty", {"path": str(path)})
     return found

@@ -112,9 +112,9 @@ class SourceConfig(BaseModel):
         Duration | None,
         Field(description="older than this a series is unknown; default: the greater of 3 intervals and 1m, plus lag"),
     ] = None
-    blind_after: Annotated[
-        Duration, Field(ge=1000, description="failing for longer opens an incident of its own")
-    ] = 300_000
+    blind_after: Annotated[Duration, Field(ge=1000, description="failing for longer opens an incident of its own")] = (
+        300_000
+    )
     labels: Annotated[
         Mapping[str, str], Field(description="added to every sample of this source, like environment: production")
     ] = {}

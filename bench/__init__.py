@@ -1,0 +1,1 @@
+"""What measures speed and cost; `make bench` runs all of it."""

@@ -1,0 +1,1 @@
+"""How config.yaml is read, checked and described; `daemon.config` is its public face."""

@@ -1,0 +1,96 @@
+"""Takes up a changed configuration: whole, or not at all, and says which."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from daemon import audit, plugins, watching
+from daemon.config import ConfigError, Loaded, changes
+from daemon.redact import redactor
+from daemon.scheduler import Source
+from daemon.views import ReloadView
+
+if TYPE_CHECKING:
+    from daemon.app import Daemon
+
+log = structlog.get_logger(__name__)
+
+
+class Reloading:
+    """Holds the configuration in force, and swaps it."""
+
+    def __init__(self, daemon: Daemon, loaded: Loaded, reread: Callable[[], Loaded]) -> None:
+        self.loaded = loaded
+        self.loaded_at = daemon.clock.now()
+        self.last: ReloadView | None = None
+        self._daemon, self._reread = daemon, reread
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reload(self, *, by: str) -> ReloadView:
+        """Read the file again; take it up if it is good. Never raises for what stands in the file."""
+        async with self._one_at_a_time:
+            self._daemon.systemd.reloading()
+            try:
+                view = await self._attempt(by)
+            finally:
+                self._daemon.systemd.ready()
+            self.last = view
+            self._daemon.telemetry.reload_ok.set(1 if view.ok else 0)
+            return view
+
+    async def _attempt(self, by: str) -> ReloadView:
+        at = self._daemon.clock.now()
+        try:
+            fresh = await asyncio.to_thread(self._reread)
+        except ConfigError as err:
+            lines = tuple(redactor.text(line) for line in str(err).splitlines())
+            log.error("the configuration was not taken; the one before stays in force", by=by, problems=list(lines))
+            await self._record("reload-refused", by, problems=list(lines))
+            return ReloadView(at=at, ok=False, digest=self.loaded.digest, problems=lines)
+        words = tuple(changes(self.loaded.config, fresh.config))
+        self.apply(fresh)
+        log.info("the configuration was taken", by=by, changes=list(words) or ["nothing changed"], digest=fresh.digest[:12])
+        await self._record("reloaded", by, digest=fresh.digest, changes=list(words))
+        return ReloadView(at=at, ok=True, digest=fresh.digest, changes=words)
+
+    def apply(self, loaded: Loaded) -> None:
+        """Put a good configuration in force, in one step of the loop: nothing runs in between."""
+        daemon, before = self._daemon, self.loaded.config
+        redactor.learn(loaded.config)
+        first = loaded is self.loaded
+        self.loaded, self.loaded_at = loaded, daemon.clock.now()
+        if not first:
+            for name in set(before.sources) | set(loaded.config.sources):
+                if before.sources.get(name) != loaded.config.sources.get(name):
+                    daemon.forget_context("source", name)
+            for name in set(before.receivers) | set(loaded.config.receivers):
+                if before.receivers.get(name) != loaded.config.receivers.get(name):
+                    daemon.forget_context("receiver", name)
+            plan = watching.plan(loaded)
+            daemon.loop.decided(daemon.engine.replace_rules(plan.rules, plan.infos, now=daemon.clock.now()))
+        daemon.scheduler.watch(self._sources())
+        daemon.heartbeat(loaded.config)
+        self._tell()
+        daemon.loop.poke()
+
+    def _sources(self) -> list[Source]:
+        return [
+            Source(name, plugins.load("source", config.kind), config, self._daemon.context("source", name))
+            for name, config in self.loaded.config.sources.items()
+        ]
+
+    def _tell(self) -> None:
+        telemetry, config = self._daemon.telemetry, self.loaded.config
+        telemetry.reload_ok.set(1)
+        telemetry.reload_at.set(self.loaded_at / 1000)
+        telemetry.observe.set(1 if config.mode == "observe" else 0)
+        for name in type(config.budgets).model_fields:
+            telemetry.budget_limit.labels(name).set(getattr(config.budgets, name) / 1000)
+
+    async def _record(self, kind: str, by: str, **facts: object) -> None:
+        at = self._daemon.clock.now()
+        await self._daemon.store.write(lambda tx: audit.record(tx, at=at, kind=kind, actor=by, incident=None, **facts))

@@ -1,0 +1,1 @@
+"""How replies look in a terminal: plain text, measured, coloured where that helps, in two languages."""

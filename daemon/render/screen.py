@@ -1,0 +1,201 @@
+"""A page of plain text for a terminal: lines of styled parts, tables whose columns line up, nothing wider than it is.
+
+Whatever is put on a page is scrubbed of control characters here, in one place; styles are added after that.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from typing import Final, NamedTuple
+
+from daemon.render import units
+from daemon.render.clean import scrub
+from daemon.render.words import WORDS
+from recuo.values import Instant
+
+_CODES: Final = {"": "", "bad": "31", "warn": "33", "good": "32", "dim": "2", "bold": "1", "title": "1;4"}
+_ASCII: Final = str.maketrans(
+    {
+        **dict(zip("●○◐✔✖⚠▸·–—…→│", ["*", "o", "o", "+", "x", "!", ">", "-", "-", "-", "...", "->", "|"], strict=True)),
+        **dict(zip("▁▂▃▄▅▆▇█", "._-~=+*#", strict=True)),
+        "÷": "/",
+        "×": "x",
+        "≥": ">=",
+        "≤": "<=",
+    }
+)
+
+
+class Part(NamedTuple):
+    """Some text, and how it looks: a key of the styles above."""
+
+    text: str
+    style: str = ""
+
+
+Parts = str | Part | Sequence[str | Part]
+"""A line or a cell: text, one part, or several in a row."""
+
+
+class Look(NamedTuple):
+    """How and for whom a page is rendered: everything that it depends on beside the facts."""
+
+    locale: str
+    zone: tzinfo
+    now: Instant
+    width: int = 100
+    colour: bool = False
+    unicode: bool = True
+
+    def word(self, key: str, **facts: object) -> str:
+        """The words under a key in the reader's language, with the facts in their places."""
+        words = WORDS[self.locale][key]
+        return words.format_map({name: str(fact) for name, fact in facts.items()}) if facts else words
+
+    def clock(self, at: Instant | None) -> str:
+        """An instant in the service's time zone; a dash for none."""
+        return "–" if at is None else units.clock(at, self.zone, self.now, self.locale)
+
+    def ago(self, at: Instant | None) -> str:
+        """How long ago, or in how long; a dash for none."""
+        if at is None:
+            return "–"
+        distance = self.now - at
+        if abs(distance) < 1_000:
+            return self.word("now")
+        return self.word("ago" if distance > 0 else "in", span=units.span(abs(distance)))
+
+
+class Page:
+    """Lines, put one after the other, and read as text at the end."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self._lines: list[str] = []
+
+    def line(self, *parts: str | Part, indent: int = 0) -> None:
+        """One line; what does not fit is wrapped between words, under its own start."""
+        for number, row in enumerate(_wrapped(_parts(parts), self.look.width - indent)):
+            hang = indent if number == 0 else indent + 2
+            self._lines.append((" " * hang + self._styled(row)).rstrip())
+
+    def unbroken(self, text: str, indent: int = 0) -> None:
+        """One line that is not wrapped, however wide: something to be copied."""
+        self._lines.append(" " * indent + scrub(text))
+
+    def gap(self) -> None:
+        """An empty line, unless there is one."""
+        if self._lines and self._lines[-1]:
+            self._lines.append("")
+
+    def heading(self, key: str) -> None:
+        """A heading, by its key in the words."""
+        self.gap()
+        self.line(Part(self.look.word(key), "bold"))
+
+    def table(self, rows: Iterable[Sequence[Parts]], indent: int = 2) -> None:
+        """Rows of cells, columns aligned; the last column is wrapped within what is left of the width."""
+        cells = [[_parts(cell) for cell in row] for row in rows]
+        columns = max((len(row) for row in cells), default=0)
+        widths = [max((_width_of(row[i]) for row in cells if i < len(row)), default=0) for i in range(columns)]
+        room = max(16, (self.look.width - indent) // 3)
+        widths = [min(width, room) for width in widths[:-1]]
+        start = indent + sum(widths) + 2 * len(widths)
+        for row in cells:
+            self._row(row, widths, start, indent)
+
+    def _row(self, row: Sequence[Sequence[Part]], widths: Sequence[int], start: int, indent: int) -> None:
+        fixed = [_cut(cell, width) for cell, width in zip(row, widths, strict=False)]
+        lead = " " * indent
+        for cell, width in zip(fixed, widths, strict=False):
+            lead += self._styled(cell) + " " * (width - _width_of(cell) + 2)
+        last = row[len(widths)] if len(row) > len(widths) else []
+        tail = _wrapped(last, max(24, self.look.width - start)) or [[]]
+        for number, piece in enumerate(tail):
+            self._lines.append(((lead if number == 0 else " " * start) + self._styled(piece)).rstrip())
+
+    def text(self) -> str:
+        """The page, with a line end after each line."""
+        whole = "\n".join(self._lines).strip("\n") + "\n"
+        return whole if self.look.unicode else whole.translate(_ASCII)
+
+    def _styled(self, parts: Iterable[Part]) -> str:
+        if not self.look.colour:
+            return "".join(part.text for part in parts)
+        return "".join(
+            f"\x1b[{_CODES[part.style]}m{part.text}\x1b[0m" if part.style and part.text else part.text for part in parts
+        )
+
+
+def _parts(parts: Parts) -> list[Part]:
+    """Every text that goes on a page comes through here, and loses what is no text."""
+    if isinstance(parts, str):
+        return [Part(scrub(parts))]
+    if isinstance(parts, Part):
+        return [Part(scrub(parts.text), parts.style)]
+    return [clean for part in parts for clean in _parts(part)]
+
+
+def width_of(text: str) -> int:
+    """How many cells of a terminal a text takes: combining characters none, wide ones two (UAX #11)."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.combining(c) or c in "\u200c\u200d\ufe0e\ufe0f"
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )
+
+
+def _width_of(parts: Iterable[Part]) -> int:
+    return sum(width_of(part.text) for part in parts)
+
+
+def _cut(parts: Sequence[Part], width: int) -> list[Part]:
+    """The parts within a width; what is cut ends in an ellipsis."""
+    if _width_of(parts) <= width:
+        return list(parts)
+    kept: list[Part] = []
+    left = width - 1
+    for part in parts:
+        text = ""
+        for character in part.text:
+            if (left := left - width_of(character)) < 0:
+                return [*kept, Part(f"{text}…", part.style)]
+            text += character
+        kept.append(Part(text, part.style))
+    return kept
+
+
+def _wrapped(parts: Iterable[Part], width: int) -> list[list[Part]]:
+    """The parts in lines no wider than the width, broken between words; a longer word is cut into pieces."""
+    rows: list[list[Part]] = [[]]
+    used = 0
+    for part in parts:
+        for word in _pieces(part.text, max(8, width - 2)):
+            size = width_of(word)
+            if used and used + size > (width if len(rows) == 1 else width - 2):
+                if not (word := word.lstrip()):
+                    continue
+                rows.append([])
+                used, size = 0, width_of(word)
+            rows[-1].append(Part(word, part.style))
+            used += size
+    return [row for row in rows if row]
+
+
+def _pieces(text: str, longest: int) -> Iterable[str]:
+    """Words with the blanks before them, none longer than a line."""
+    piece = ""
+    for character in text:
+        if (character == " " and piece.strip()) or len(piece) >= longest:
+            yield piece
+            piece = ""
+        piece += character
+    if piece:
+        yield piece

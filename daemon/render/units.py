@@ -1,0 +1,86 @@
+"""Numbers, spans and instants as people read them, in either language."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from recuo.values import Instant
+
+_SPANS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
+_BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_DAYS = {
+    "en": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+    "pt-BR": ["seg", "ter", "qua", "qui", "sex", "sáb", "dom"],
+}
+_MONTHS = {
+    "en": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    "pt-BR": ["jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez"],
+}
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone of an IANA name; UTC for one that this machine does not know."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def number(value: float, locale: str) -> str:
+    """A number with four significant digits, and the comma or point of the language."""
+    text = f"{value:.0f}" if abs(value) >= 1000 and abs(value) < 1e15 else f"{value:.4g}"
+    return text.replace(".", ",") if locale == "pt-BR" else text
+
+
+def quantity(value: float, unit: str, locale: str) -> str:
+    """A value with its unit (`ms s ratio bytes count info` as sources declare): 0.8 of `ratio` is 80%."""
+    if unit == "ratio":
+        return f"{number(value * 100, locale)}%"
+    if unit == "bytes":
+        size, power = value, 0
+        while abs(size) >= 1024 and power < len(_BYTES) - 1:
+            size, power = size / 1024, power + 1
+        return f"{number(size, locale)} {_BYTES[power]}"
+    return f"{number(value, locale)} {unit}" if unit in {"ms", "s"} else number(value, locale)
+
+
+def span(duration_ms: int) -> str:
+    """A span in its two largest units: 3 d 4 h, 5 min 12 s, 40 s; under a second in milliseconds."""
+    if duration_ms < 0:
+        return f"-{span(-duration_ms)}"
+    if 0 < duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    parts, left, first = [], duration_ms, None
+    for index, (unit, size) in enumerate(_SPANS):
+        count, left = divmod(left, size)
+        if first is not None and index > first + 1:
+            break
+        if count:
+            parts.append(f"{count} {unit}")
+            first = index if first is None else first
+    return " ".join(parts) or "0 s"
+
+
+def clock(at: Instant, place: tzinfo, now: Instant, locale: str) -> str:
+    """An instant on the wall clock of the place: with its day when that is not today, its year when not this one."""
+    moment, today = _moment(at, place), _moment(now, place)
+    time = moment.strftime("%H:%M:%S")
+    if moment.date() == today.date():
+        return time
+    day = f"{_DAYS[locale][moment.weekday()]} {moment.day} {_MONTHS[locale][moment.month - 1]}"
+    return f"{day} {time}" if moment.year == today.year else f"{day} {moment.year} {time}"
+
+
+def offset(at: Instant, place: tzinfo) -> str:
+    """The offset from UTC at an instant, as RFC 3339 writes it: -03:00."""
+    return _moment(at, place).isoformat()[-6:]
+
+
+def _moment(at: Instant, place: tzinfo) -> datetime:
+    return datetime.fromtimestamp(at / 1000, place)
+
+
+def local_zone() -> tzinfo:
+    """This machine's time zone."""
+    return datetime.now().astimezone().tzinfo or UTC

@@ -1,0 +1,451 @@
+"""A naive model of how a rule decides (design, section 3), written from the design and not from the engine.
+
+It keeps every sample that ever came and, whenever a rule is evaluated, looks through all of them again. What it carries
+from one evaluation to the next is only what the definitions themselves speak of: the state, and since when a condition
+is true, false, clear, unknown or ended. It is slow, and meant to be read beside the design.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from recuo.values import Instant, Labels
+from tests.reference.naive_rules import NaiveRule, in_order, rule_of
+from tests.reference.naive_windows import Point, Series, reduced, sum_of_increases
+from triggers.base import Batch, Kind
+
+MINUTE = 60_000
+ENDED_AFTER = 10 * MINUTE  # S6
+
+
+class Known(NamedTuple):
+    """What an oracle and the engine are compared by: one alert as people see it."""
+
+    state: str
+    active_at: Instant | None
+    unknown: bool
+
+
+class Answer(NamedTuple):
+    """A condition at an instant: true, false, or None for unknown, with the reason."""
+
+    truth: bool | None
+    value: float | None = None
+
+
+@dataclass
+class Alert:
+    """The state of one rule for one label set."""
+
+    state: str = "inactive"
+    active_at: Instant | None = None
+    false_since: Instant | None = None
+    clear_since: Instant | None = None
+    unknown_since: Instant | None = None
+    ended_at: Instant | None = None
+    evaluated_at: Instant = -1
+    paused: int = 0  # for `absent`: how long it was unknown since the last sample
+
+
+@dataclass
+class Source:
+    """What the model must know of a source, and how its polls went."""
+
+    name: str
+    lag: int
+    stale_after: int
+    blind_after: int
+    metrics: Mapping[str, Kind]
+    ok_at: Instant
+    failing_since: Instant | None = None
+
+
+@dataclass
+class Model:
+    """The model. Feed it batches and advance it as the engine; `next_deadline` says when something ends by itself."""
+
+    rules: Mapping[str, Mapping[str, Any]]
+    sources: Sequence[Source]
+    now: Instant
+    boot: Instant = 0
+    series: dict[tuple[str, Labels], Series] = field(default_factory=dict)
+    alerts: dict[tuple[str, Labels], Alert] = field(default_factory=dict)
+    seen_ids: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.boot = self.now
+        self.ordered = in_order({name: rule_of(name, body) for name, body in self.rules.items()})
+        self.by_name = {rule.name: rule for rule in self.ordered}
+        self.by_metric = {metric: source for source in self.sources for metric in source.metrics}
+        for rule in self.ordered:
+            if rule.form == "absent":
+                assert rule.target
+                self.alerts[rule.name, rule.target.equalities()] = Alert(evaluated_at=self.now)
+
+    # ------------------------------------------------------------------------------------------------- what comes in
+
+    def feed(self, batch: Batch) -> None:
+        """One poll: its samples are kept, its rules evaluated (S3)."""
+        self.now = batch.at
+        source = next(s for s in self.sources if s.name == batch.source)
+        if batch.failed:
+            source.failing_since = batch.at if source.failing_since is None else source.failing_since
+            return
+        source.ok_at, source.failing_since = batch.at, None
+        touched = [key for key in {(s.metric, s.labels) for s in batch.samples} if self._keep(source, batch, key)]
+        present = {(s.metric, s.labels) for s in batch.samples}
+        for key in present & set(self.series):
+            self.series[key].ended = False
+        if batch.complete:
+            self._end_missing(source, present)
+        for rule in self.ordered:
+            for labels in sorted({rule.key(labels) for metric, labels in touched if self._reads(rule, metric, labels)}):
+                self._visit(rule, self._own_labels(rule, labels))
+            if rule.form in {"event", "absent"} and self._source_of(rule) is source:
+                for labels in [labels for name, labels in self.alerts if name == rule.name]:
+                    self._visit(rule, labels)
+        self._combine()
+
+    def advance(self, now: Instant) -> None:
+        """Everything that ends by itself until `now`, each at its own instant (S3)."""
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            self.now = deadline
+            for rule, labels, alert in list(self._all()):
+                if any(alert.evaluated_at < due <= deadline for due in self._deadlines(rule, labels, alert)):
+                    self._visit(rule, labels)
+            self._combine()
+        self.now = now
+
+    def shift(self, delta: int) -> None:
+        """The wall clock was stepped: every instant that is in flight moves with it."""
+        self.now += delta
+        self.boot += delta
+        for series in self.series.values():
+            series.points = [point._replace(at=point.at + delta) for point in series.points]
+        for source in self.sources:
+            source.ok_at += delta
+            source.failing_since = None if source.failing_since is None else source.failing_since + delta
+        for alert in self.alerts.values():
+            alert.evaluated_at += delta
+            for name in ("active_at", "false_since", "clear_since", "unknown_since", "ended_at"):
+                if getattr(alert, name) is not None:
+                    setattr(alert, name, getattr(alert, name) + delta)
+
+    def restart(self, down: int) -> None:
+        """S8: the time down counts as unknown; nothing else changes."""
+        for alert in self.alerts.values():
+            if alert.unknown_since is None:
+                alert.unknown_since = self.now
+        self.now += down
+        for rule, labels, alert in list(self._all()):
+            if rule.form in {"all", "any", "absent"} or self._answer(rule, labels).truth is not None:
+                self._known_again(alert)
+
+    # ------------------------------------------------------------------------------------------------ what comes out
+
+    def known(self) -> dict[tuple[str, Labels], Known]:
+        """Every alert that is not inactive, or is unknown; and the sources that are blind (S7)."""
+        return {
+            (rule.name, labels): Known(alert.state, alert.active_at, alert.unknown_since is not None)
+            for rule, labels, alert in self._all()
+            if alert.state != "inactive" or alert.unknown_since is not None
+        }
+
+    def blind(self) -> set[str]:
+        """The sources that have failed for longer than their `blind_after` (S7)."""
+        return {
+            source.name
+            for source in self.sources
+            if source.failing_since is not None and self.now - source.failing_since >= source.blind_after
+        }
+
+    def next_deadline(self) -> Instant | None:
+        """When the next hold, clear, keep, staleness limit, ... ends."""
+        due = [
+            at
+            for rule, labels, alert in self._all()
+            for at in self._deadlines(rule, labels, alert)
+            if at > alert.evaluated_at
+        ]
+        return min(due, default=None)
+
+    # -------------------------------------------------------------------------------------------- samples and series
+
+    def _keep(self, source: Source, batch: Batch, key: tuple[str, Labels]) -> bool:
+        """Put a batch's samples of one series in their place; whether the series got any (S2)."""
+        metric, labels = key
+        edge = batch.at - source.lag - self._horizon(metric)
+        got = False
+        for sample in batch.samples:
+            if (sample.metric, sample.labels) != key or not math.isfinite(sample.value) or sample.at <= edge:
+                continue
+            if sample.id and (metric, sample.id) in self.seen_ids:
+                continue
+            self.seen_ids.add((metric, sample.id))
+            series = self.series.setdefault(key, Series(metric, labels, source.metrics[metric]))
+            got |= series.put(Point(sample.at, sample.value))
+        return got
+
+    def _horizon(self, metric: str) -> int:
+        """How far back the widest window on a metric looks."""
+        looks = [
+            self._over(rule)
+            for rule in self.ordered
+            for target in (rule.target, rule.numerator)
+            if target and target.metric == metric
+        ]
+        return max(looks, default=0)
+
+    def _over(self, rule: NaiveRule) -> int:
+        return rule.over if rule.over is not None else self._source_of(rule).stale_after
+
+    def _end_missing(self, source: Source, present: set[tuple[str, Labels]]) -> None:
+        """S6: a series that is missing from a successful poll has ended."""
+        for key, series in self.series.items():
+            if key[0] in source.metrics and key not in present and series.kind is not Kind.EVENT:
+                series.ended = True
+        for rule, labels, alert in list(self._all()):
+            if rule.form not in {"metric", "ratio"} or self._source_of(rule) is not source:
+                continue
+            if not all(series.ended for series in self._series(rule, labels)):
+                alert.ended_at = None
+                continue
+            if alert.state == "firing":
+                alert.ended_at = self.now if alert.ended_at is None else alert.ended_at
+            else:
+                del self.alerts[rule.name, labels]
+
+    def _source_of(self, rule: NaiveRule) -> Source:
+        assert rule.target
+        return self.by_metric[rule.target.metric]
+
+    def _reads(self, rule: NaiveRule, metric: str, labels: Labels) -> bool:
+        return any(target.picks(metric, labels) for target in (rule.target, rule.numerator) if target)
+
+    def _series(self, rule: NaiveRule, labels: Labels, *, numerator: bool = False) -> list[Series]:
+        target = rule.numerator if numerator else rule.target
+        assert target
+        return [
+            series
+            for (metric, own), series in sorted(self.series.items())
+            if target.picks(metric, own) and (rule.form == "absent" or rule.key(own) == labels)
+        ]
+
+    def _own_labels(self, rule: NaiveRule, labels: Labels) -> Labels:
+        return rule.target.equalities() if rule.form == "absent" and rule.target else labels
+
+    # ---------------------------------------------------------------------------------------------------- conditions
+
+    def _answer(self, rule: NaiveRule, labels: Labels) -> Answer:
+        if rule.form in {"all", "any"}:
+            return self._kleene(rule, labels)
+        source = self._source_of(rule)
+        series = self._series(rule, labels)
+        if rule.form == "event":
+            return self._event(rule, source, series)
+        if self._newest(series) + self._stale_after(rule, source) <= self.now:
+            return Answer(None)
+        windows = self._windows(rule, source, series)
+        if rule.form == "ratio":
+            over = self._windows(rule, source, self._series(rule, labels, numerator=True))
+            return self._ratio(rule, over, windows)
+        value = reduced(rule, windows)
+        assert rule.threshold
+        return Answer(None) if value is None else Answer(rule.threshold.holds(value), value)
+
+    def _stale_after(self, rule: NaiveRule, source: Source) -> int:
+        """S6; for `last`, `over` says how old a sample may be (section 8)."""
+        if rule.form == "metric" and rule.reduce == "last" and rule.over is not None:
+            return min(source.stale_after, rule.over + source.lag)
+        return source.stale_after
+
+    def _newest(self, series: Sequence[Series]) -> Instant:
+        return max((point.at for one in series for point in one.points), default=-(10**15))
+
+    def _windows(self, rule: NaiveRule, source: Source, series: Sequence[Series]) -> list[Series]:
+        """S2: of each series, the points in `(t - over, t]`, where t is now less the lag."""
+        end = self.now - source.lag
+        start = end - self._over(rule)
+        return [one.within(start, end) for one in series]
+
+    def _ratio(self, rule: NaiveRule, of: Sequence[Series], to: Sequence[Series]) -> Answer:
+        """S9."""
+        volume = sum_of_increases(to)
+        if not volume or volume < rule.min_volume:
+            return Answer(None)
+        value = (sum_of_increases(of) or 0.0) / volume
+        assert rule.threshold
+        return Answer(rule.threshold.holds(value), value)
+
+    def _event(self, rule: NaiveRule, source: Source, series: Sequence[Series]) -> Answer:
+        """S11: true for `over` from the last one; unknown only while its source fails."""
+        if self._failing(source):
+            return Answer(None)
+        end = self.now - source.lag
+        return Answer(any(one.within(end - self._over(rule), end).points for one in series))
+
+    def _failing(self, source: Source) -> bool:
+        """S6 holds for sources too: one failed poll alone changes nothing."""
+        return source.failing_since is not None and self.now - source.ok_at >= source.stale_after
+
+    def _kleene(self, rule: NaiveRule, labels: Labels) -> Answer:
+        """S12: Kleene logic over the parts' firing, joined on the labels that they share."""
+        truths = [self._part(part, labels) for part in rule.parts]
+        decisive = rule.form == "any"
+        if decisive in truths:
+            return Answer(decisive)
+        return Answer(None if None in truths else not decisive)
+
+    def _part(self, name: str, labels: Labels) -> bool | None:
+        """Whether any alert of this rule that agrees with the labels is firing."""
+        wanted = dict(labels)
+        truths = [
+            None if alert.unknown_since is not None else alert.state == "firing"
+            for rule, own, alert in self._all()
+            if rule.name == name and all(dict(own).get(label, value) == value for label, value in wanted.items())
+        ]
+        return True if True in truths else None if None in truths else False
+
+    # -------------------------------------------------------------------------------------------------------- states
+
+    def _all(self) -> Iterator[tuple[NaiveRule, Labels, Alert]]:
+        for rule in self.ordered:
+            for (name, labels), alert in list(self.alerts.items()):
+                if name == rule.name:
+                    yield rule, labels, alert
+
+    def _combine(self) -> None:
+        """Evaluate every `all` and `any`, parts before wholes."""
+        for rule in self.ordered:
+            if rule.form not in {"all", "any"}:
+                continue
+            for labels in self._joined(rule):
+                self._visit(rule, labels)
+
+    def _joined(self, rule: NaiveRule) -> list[Labels]:
+        """The label sets of a composite: what its parts' alerts have in common, where they have it."""
+        parts = [[labels for name, labels in self.alerts if name == part] for part in rule.parts]
+        names = [{name for labels in part for name, _ in labels} for part in parts if part]
+        shared = set.intersection(*names) if names else set()
+        found = {tuple(pair for pair in labels if pair[0] in shared) for part in parts for labels in part}
+        return sorted(found | {labels for name, labels in self.alerts if name == rule.name})
+
+    def _visit(self, rule: NaiveRule, labels: Labels) -> None:
+        """Evaluate one alert now."""
+        if (rule.name, labels) not in self.alerts:
+            if rule.form == "ratio" and not self._series(rule, labels):
+                return
+            self.alerts[rule.name, labels] = Alert()
+        alert = self.alerts[rule.name, labels]
+        alert.evaluated_at = self.now
+        if rule.form == "absent":
+            self._absent(rule, alert)
+            return
+        ended = rule.form in {"metric", "ratio"} and all(series.ended for series in self._series(rule, labels))
+        alert.ended_at = alert.ended_at if ended else None
+        if alert.ended_at is None or self.now - alert.ended_at < ENDED_AFTER:
+            self._step(rule, alert, self._answer(rule, labels))
+            if not ended or alert.state == "firing":
+                return
+        del self.alerts[rule.name, labels]  # of what has ended nothing is left to be known or unknown
+
+    def _step(self, rule: NaiveRule, alert: Alert, answer: Answer) -> None:
+        if answer.truth is None:
+            self._unknown(rule, alert)
+            return
+        self._known_again(alert)
+        if answer.truth:
+            alert.false_since = alert.clear_since = None
+            if alert.state == "inactive":
+                alert.state, alert.active_at = "pending", self.now
+            assert alert.active_at is not None
+            if alert.state == "pending" and self.now - alert.active_at >= rule.hold:
+                alert.state = "firing"
+        elif alert.state == "pending":
+            alert.state, alert.active_at = "inactive", None
+        elif alert.state == "firing":
+            self._maybe_resolve(rule, alert, answer)
+
+    def _maybe_resolve(self, rule: NaiveRule, alert: Alert, answer: Answer) -> None:
+        """S5: firing resolves when the condition is false, clear has held and keep has passed."""
+        alert.false_since = self.now if alert.false_since is None else alert.false_since
+        cleared = rule.clear is None
+        if rule.clear is not None:
+            assert answer.value is not None
+            if rule.clear.holds(answer.value):
+                alert.clear_since = self.now if alert.clear_since is None else alert.clear_since
+                cleared = self.now - alert.clear_since >= rule.clear_hold
+            else:
+                alert.clear_since = None
+        if cleared and self.now - alert.false_since >= rule.keep:
+            alert.state, alert.active_at = "inactive", None
+            alert.false_since = alert.clear_since = None
+
+    def _unknown(self, rule: NaiveRule, alert: Alert) -> None:
+        """S6: nothing resolves, nothing starts; pending is dropped after a while."""
+        if alert.unknown_since is None:
+            alert.unknown_since = self.now
+        if alert.state == "pending" and self.now - alert.unknown_since >= max(rule.hold, MINUTE):
+            alert.state, alert.active_at = "inactive", None
+
+    def _known_again(self, alert: Alert) -> None:
+        """S6: time spent unknown does not count: hold, clear and keep move by it."""
+        if alert.unknown_since is None:
+            return
+        away = self.now - alert.unknown_since
+        alert.unknown_since = None
+        if alert.state == "pending" and alert.active_at is not None:
+            alert.active_at += away
+        alert.false_since = None if alert.false_since is None else alert.false_since + away
+        alert.clear_since = None if alert.clear_since is None else alert.clear_since + away
+        alert.paused += away
+
+    def _absent_since(self, rule: NaiveRule) -> Instant:
+        newest = self._newest(self._series(rule, ()))
+        return max(newest, self.boot)
+
+    def _absent(self, rule: NaiveRule, alert: Alert) -> None:
+        """S11: `for` counts from the last sample, else from boot; unknown while the source fails."""
+        since = self._absent_since(rule)
+        if since == self.now:
+            alert.paused = 0
+        if self._failing(self._source_of(rule)):
+            if alert.unknown_since is None:
+                alert.unknown_since = self.now
+            return
+        self._known_again(alert)
+        if self.now - since - alert.paused >= rule.hold:
+            alert.state, alert.active_at = "firing", since
+            return
+        self._step(rule, alert, Answer(False))
+
+    # ----------------------------------------------------------------------------------------------------- deadlines
+
+    def _deadlines(self, rule: NaiveRule, labels: Labels, alert: Alert) -> Iterator[Instant]:
+        """S3: the instants at which something about this alert ends, known beforehand."""
+        if alert.ended_at is not None:
+            yield alert.ended_at + ENDED_AFTER
+        if rule.form in {"metric", "ratio"}:
+            newest = self._newest(self._series(rule, labels))
+            yield newest + self._stale_after(rule, self._source_of(rule))
+        if rule.form in {"event", "absent"}:
+            source = self._source_of(rule)
+            if source.failing_since is not None:
+                yield max(source.failing_since, source.ok_at + source.stale_after)
+        if alert.unknown_since is not None:
+            if alert.state == "pending":
+                yield alert.unknown_since + max(rule.hold, MINUTE)
+            return
+        if rule.form == "absent":
+            yield self._absent_since(rule) + alert.paused + rule.hold
+        if rule.form == "event":
+            yield self._newest(self._series(rule, labels)) + self._source_of(rule).lag + self._over(rule)
+        if alert.state == "pending" and alert.active_at is not None:
+            yield alert.active_at + rule.hold
+        if alert.false_since is not None:
+            yield alert.false_since + rule.keep
+        if alert.clear_since is not None:
+            yield alert.clear_since + rule.clear_hold

@@ -1,0 +1,110 @@
+"""Series and what is computed from the part of them that a window shows: the arithmetic of the naive model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from recuo.values import Instant, Labels
+from tests.reference.naive_rules import NaiveRule
+from triggers.base import Kind
+
+
+class Point(NamedTuple):
+    """One accepted sample."""
+
+    at: Instant
+    value: float
+
+
+@dataclass
+class Series:
+    """Every sample of one metric and label set, in order of time. `ended`: missing from a successful poll (S6)."""
+
+    metric: str
+    labels: Labels
+    kind: Kind
+    points: list[Point] = field(default_factory=list)
+    ended: bool = False
+
+    def put(self, point: Point) -> bool:
+        """Put a point in its place; the first one for an instant stays."""
+        if any(have.at == point.at for have in self.points):
+            return False
+        self.points = sorted([*self.points, point])
+        return True
+
+    def within(self, start: Instant, end: Instant) -> Series:
+        """The part in `(start, end]` (S2)."""
+        points = [point for point in self.points if start < point.at <= end]
+        return Series(self.metric, self.labels, self.kind, points, self.ended)
+
+    @property
+    def values(self) -> list[float]:
+        """The values, oldest first."""
+        return [point.value for point in self.points]
+
+    def increase(self) -> float | None:
+        """S9: of a delta the sum; of a counter the positive steps, a fall being a restart from 0."""
+        if not self.points:
+            return None
+        if self.kind is Kind.DELTA:
+            return sum(self.values)
+        return float(sum(new - old if new >= old else new for old, new in pairwise(self.values)))
+
+
+def sum_of_increases(windows: Sequence[Series]) -> float | None:
+    """Increases are taken a series and then summed (S10); None where no series has a sample."""
+    found = [increase for window in windows if (increase := window.increase()) is not None]
+    return sum(found) if found else None
+
+
+def quantile(share: float, values: Sequence[float]) -> float:
+    """Prometheus' quantile: linear between the two nearest ranks."""
+    ordered = sorted(values)
+    rank = share * (len(ordered) - 1)
+    low = math.floor(rank)
+    high = min(low + 1, len(ordered) - 1)
+    weight = rank - low
+    return ordered[low] * (1 - weight) + ordered[high] * weight
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+_POOLED: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "avg": _mean,
+    "min": min,
+    "max": max,
+    "p50": lambda values: quantile(0.50, values),
+    "p90": lambda values: quantile(0.90, values),
+    "p95": lambda values: quantile(0.95, values),
+    "p99": lambda values: quantile(0.99, values),
+}
+_AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": sum, "avg": _mean, "min": min, "max": max}
+
+
+def reduced(rule: NaiveRule, windows: Sequence[Series]) -> float | None:
+    """S10: the value of a rule over the windows of its series; None where no sample is in them."""
+    windows = [window for window in windows if window.points]
+    if not windows:
+        return None
+    if rule.reduce in _POOLED:
+        return _POOLED[rule.reduce]([value for window in windows for value in window.values])
+    if rule.reduce == "sum":
+        return sum(sum(window.values) for window in windows)
+    if rule.reduce == "count":
+        return sum(len(window.points) for window in windows)
+    if rule.reduce in {"increase", "rate"}:
+        total = sum_of_increases(windows)
+        assert total is not None
+        assert rule.over is not None
+        return total if rule.reduce == "increase" else total / (rule.over / 1000)
+    newest = [window.values[-1] for window in windows if not window.ended]
+    if not newest:
+        return None
+    return _AGGREGATES[rule.aggregate or "max"](newest)

@@ -1,0 +1,374 @@
+"""When rules are evaluated, and what comes of it (design section 3): the running part of the engine.
+
+`feed` takes what a poll brought, `advance` takes the time; both first do everything that was due before, each at its
+own instant, so that what is decided depends on samples and instants alone and never on how promptly it was woken.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from recuo.values import Instant, format_duration
+from triggers.alerts import ENDED, FIRING, INACTIVE, Alert, AlertState, Answer, Transition
+from triggers.base import Batch, Kind, MetricSpec, Sample
+from triggers.compile import Plan, compile_rules
+from triggers.health import Series, Source, SourceInfo, refusal
+from triggers.intake import Intake, Stats, Touched, forget_at, FORGET_AFTER_MS
+from triggers.rules import RuleConfig
+from triggers.timers import Subject, Timers
+from triggers.watches import AbsentWatch, EventWatch, Group, JoinWatch, RatioWatch, Watch
+
+DEFAULT_STALE_MS: Final = 300_000
+MAX_TEXT: Final = 500
+
+
+class Evaluator:
+    """Rules over sources, in flight. `now` is the instant of boot, from which absences count."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, RuleConfig],
+        sources: Sequence[SourceInfo],
+        *,
+        now: Instant,
+        stale_after_ms: int | None = None,
+        stepped: bool = False,
+    ) -> None:
+        self.now = now
+        self.boot_at = now
+        self.stats = Stats()
+        self._stale_ms = DEFAULT_STALE_MS if stale_after_ms is None else stale_after_ms
+        self._stepped = stepped
+        self._sources = {info.name: Source(info, now) for info in sources}
+        self._timers = Timers(self._deadline)
+        self._rules = dict(rules)
+        self._watches = self._build(compile_rules(rules, self._specs()), {})
+        self._intake = Intake(self._watches.values(), self._event_metrics(), self.stats)
+        self._joins_due = False
+        self._schedule_all()
+
+    def _specs(self) -> list[MetricSpec]:
+        return [spec for source in self._sources.values() for spec in source.info.specs]
+
+    def _event_metrics(self) -> set[str]:
+        declared = {spec.name for spec in self._specs() if spec.kind is Kind.EVENT}
+        plans = [watch.plan for watch in self._watches.values()]
+        return declared | {plan.targets[0].selector.metric for plan in plans if plan.condition == "event"}
+
+    def _build(self, plans: Iterable[Plan], kept: Mapping[str, Watch]) -> dict[str, Watch]:
+        """A watch for each plan, parts before wholes; those that are `kept` go on as they are."""
+        built: dict[str, Watch] = {}
+        sources = list(self._sources.values())
+        for plan in plans:
+            if plan.condition in {"all", "any"}:
+                built[plan.name] = JoinWatch(plan, [built[part] for part in plan.config.parts])
+            elif plan.name in kept:
+                built[plan.name] = kept[plan.name]
+            elif plan.condition == "absent":
+                built[plan.name] = AbsentWatch(plan, self.boot_at, sources)
+            elif plan.condition == "event":
+                built[plan.name] = EventWatch(plan, sources)
+            else:
+                built[plan.name] = (RatioWatch if plan.condition == "ratio" else Watch)(plan)
+        return built
+
+    def _schedule_all(self) -> None:
+        """Set every deadline anew."""
+        self._timers.clear()
+        for watch in self._watches.values():
+            for group in watch.groups.values():
+                self._schedule(watch, group)
+        for source in self._sources.values():
+            self._timers.set(source, source.deadline())
+            for series in source.series.values():
+                self._timers.set(series, forget_at(series))
+
+    # ---------------------------------------------------------------------------------------------- what comes in
+
+    def feed(self, batch: Batch) -> list[Transition]:
+        """Take what a poll brought, or its failure; evaluate the rules that it touches (S3).
+
+        A batch that breaks its source's bounds counts as a failed poll, with that reason.
+        """
+        out: list[Transition] = []
+        now = max(batch.at, self.now)
+        self._catch_up(now, out, inclusive=False)
+        self.now = now
+        source = self._source(batch.source)
+        reason = batch.failed or refusal(source, batch)
+        touched: Touched = {}
+        events: list[Sample] = []
+        if reason:
+            self._failed(source, reason, refused=not batch.failed)
+        else:
+            events = self._answered(source, batch, touched, out)
+        if self._stepped:
+            return out
+        self._evaluate(touched, out)
+        self._tell_events(events, out)
+        self._catch_up(now, out, inclusive=True)
+        return out
+
+    def advance(self, now: Instant) -> list[Transition]:
+        """Do everything that is due until `now`, each at its own instant."""
+        out: list[Transition] = []
+        self._catch_up(now, out, inclusive=True)
+        self.now = max(now, self.now)
+        return out
+
+    def evaluate(self, now: Instant) -> list[Transition]:
+        """Evaluate every rule now, whatever is due: one step of a back-test."""
+        out: list[Transition] = []
+        self.now = max(now, self.now)
+        for source in self._sources.values():
+            self._source_due(source, {}, out)
+        touched: Touched = {
+            watch: dict.fromkeys(watch.groups.values())
+            for watch in self._watches.values()
+            if not isinstance(watch, JoinWatch)
+        }
+        self._joins_due = True
+        self._evaluate(touched, out)
+        return out
+
+    def next_wake(self) -> Instant | None:
+        """The earliest instant at which something is known to be due; None where nothing is."""
+        return self._timers.next()
+
+    def _catch_up(self, until: Instant, out: list[Transition], *, inclusive: bool) -> None:
+        if self._stepped:
+            return
+        while (at := self._timers.next()) is not None and (at < until or (inclusive and at == until)):
+            due = self._timers.take(at)
+            self.now = max(self.now, at)
+            touched: Touched = {}
+            for subject in due:
+                if isinstance(subject, Group):
+                    touched.setdefault(subject.watch, {})[subject] = None
+                elif isinstance(subject, Source):
+                    self._source_due(subject, touched, out)
+                elif isinstance(subject, Series):
+                    self._forget(subject, out)
+            self._evaluate(touched, out)
+
+    # ---------------------------------------------------------------------------------------------- sources
+
+    def _source(self, name: str) -> Source:
+        """A source that was not declared has no metrics of its own and the default staleness."""
+        source = self._sources.get(name)
+        if source is None:
+            info = SourceInfo(name, 15_000, 0, self._stale_ms, self._stale_ms)
+            source = self._sources[name] = Source(info, self.boot_at)
+        return source
+
+    def _failed(self, source: Source, reason: str, *, refused: bool) -> None:
+        source.failed(self.now, reason)
+        if refused:
+            self.stats.refused[source.info.name] += 1
+        self._timers.set(source, source.deadline())
+
+    def _answered(self, source: Source, batch: Batch, touched: Touched, out: list[Transition]) -> list[Sample]:
+        source.answered(self.now)
+        if source.told_blind:
+            source.told_blind = False
+            out.append(self._blind(source, "resolved"))
+        if source.out:
+            source.out = False
+            self._touch_dependants(source, touched)
+        events = self._intake.take(source, batch, self.now, touched)
+        for series in self._intake.newcomers():
+            self._timers.set(series, forget_at(series))
+        if batch.complete:
+            for watch, group in self._intake.missing(source, self.now):
+                self._end(watch, group, out)
+            self._end_orphans(source, out)
+        return events
+
+    def _source_due(self, source: Source, touched: Touched, out: list[Transition]) -> None:
+        out_at, blind_at = source.out_at(), source.blind_at()
+        if not source.out and out_at is not None and out_at <= self.now:
+            source.out = True
+            self._touch_dependants(source, touched)
+        if not source.told_blind and blind_at is not None and blind_at <= self.now:
+            source.told_blind = True
+            out.append(self._blind(source, "firing"))
+        self._timers.set(source, source.deadline())
+
+    def _touch_dependants(self, source: Source, touched: Touched) -> None:
+        """Events, absences and ratios look at a source's health itself."""
+        for watch in self._watches.values():
+            if isinstance(watch, EventWatch | AbsentWatch | RatioWatch) and watch.depends_on(source):
+                touched.setdefault(watch, {}).update(dict.fromkeys(watch.groups.values()))
+
+    def _blind(self, source: Source, kind: str) -> Transition:
+        """S7: a source that is blind is an alert of its own, which lists the rules that it leaves in the dark."""
+        name = source.info.name
+        rules = ", ".join(self._dependants(source)) or "none"
+        since = source.failing_since if kind == "firing" else None
+        labels = (("source", name),)
+        state = AlertState(
+            f"source:{name}", labels, FIRING if since is not None else INACTIVE, since, fired_at=self.now
+        )
+        words = f"{source.last_reason}; rules that depend on it: {rules}"
+        text = f"source {name} fails since longer than {format_duration(source.info.blind_after_ms)}: {words}"
+        if since is None:
+            state, text = state._replace(fired_at=None), f"source {name} answers again"
+        return Transition(f"source:{name}", labels, kind, self.now, None, since, words, text, state)
+
+    def _dependants(self, source: Source) -> list[str]:
+        return [name for name, watch in self._watches.items() if watch.depends_on(source)]
+
+    # ---------------------------------------------------------------------------------------------- evaluation
+
+    def _evaluate(self, touched: Touched, out: list[Transition]) -> None:
+        began = time.perf_counter()
+        joins: dict[Watch, dict[Group, None]] = {}
+        for watch, groups in touched.items():
+            if isinstance(watch, JoinWatch):
+                joins[watch] = groups
+                continue
+            for group in groups:
+                self._judge(watch, group, out)
+        if self._joins_due or joins:
+            self._evaluate_joins(joins, out)
+        self.stats.evaluation_seconds = time.perf_counter() - began
+
+    def _evaluate_joins(self, due: Mapping[Watch, Mapping[Group, None]], out: list[Transition]) -> None:
+        """S12: parts come before wholes in `_watches`, so one pass settles them all."""
+        for watch in self._watches.values():
+            if not isinstance(watch, JoinWatch):
+                continue
+            if self._joins_due:
+                groups = [watch.group_for(key) for key in watch.keys()]
+            else:
+                groups = list(due.get(watch, ()))
+            for group in groups:
+                self._judge(watch, group, out)
+                if group.alert is None:
+                    watch.discard(group)
+        self._joins_due = False
+
+    def _judge(self, watch: Watch, group: Group, out: list[Transition]) -> None:
+        """Evaluate one group now. Only a changed answer, or a deadline that has come, moves its alert."""
+        alert, now = group.alert, self.now
+        if not watch.is_alive(group):
+            return
+        self.stats.evaluations += 1
+        if alert is not None and not group.living and alert.has_ended(now):
+            self._end(watch, group, out)
+            return
+        answer, value = watch.read(group, now)
+        group.value = value
+        is_due = alert is not None and (due_at := alert.deadline()) is not None and due_at <= now
+        if answer == group.answer and not is_due:
+            if alert is not None and value is not None:
+                alert.value = value
+        else:
+            group.answer = answer
+            self._settle(watch, group, answer, value, out)
+        if group.due_at is None or not watch.ends:
+            self._schedule(watch, group)
+
+    def _settle(self, watch: Watch, group: Group, answer: int, value: float | None, out: list[Transition]) -> None:
+        alert = group.alert
+        if alert is None:
+            if answer in {Answer.FALSE, Answer.CLEAR}:
+                return
+            alert = Alert(watch.plan.name, group.labels, watch.plan.policy)
+        happened = alert.step(answer, value, self.now, watch.since(group))
+        self._keep(watch, group, alert)
+        self._tell(watch, alert, happened, out)
+        self._schedule(watch, group)
+
+    def _schedule(self, watch: Watch, group: Group) -> None:
+        """When to look at a group again; what was due until now has just been done."""
+        at = watch.deadline(group)
+        self._timers.set(group, None if at is None else max(at, self.now + 1))
+
+    def _keep(self, watch: Watch, group: Group, alert: Alert) -> None:
+        if alert.idle:
+            group.alert = None
+            watch.alerts.pop(group.labels, None)
+        else:
+            group.alert = watch.alerts[group.labels] = alert
+
+    def _end(self, watch: Watch, group: Group, out: list[Transition]) -> None:
+        """S6: the last series of a group is gone."""
+        for sink in group.members:
+            self._timers.set(sink.series, forget_at(sink.series))
+        alert = group.alert
+        if alert is None:
+            return
+        self._tell(watch, alert, alert.end(self.now), out, reason=ENDED)
+        self._keep(watch, group, alert)
+        if group.alert is None:
+            group.answer = Answer.FALSE
+        self._schedule(watch, group)
+
+    def _end_orphans(self, source: Source, out: list[Transition]) -> None:
+        """S8: alerts from before the restart whose series a successful poll does not bring any more."""
+        for watch in self._watches.values():
+            if watch.ends and watch.orphans and watch.depends_on(source):
+                for labels in list(watch.orphans):
+                    self._end(watch, watch.adopt(labels), out)
+
+    def _tell(
+        self, watch: Watch, alert: Alert, happened: Iterable[str], out: list[Transition], reason: str = ""
+    ) -> None:
+        happened = list(happened)
+        if not happened:
+            return
+        self._joins_due = True
+        active_at, text = alert.active_at, watch.plan.sentence(alert.value)
+        why = reason or alert.reason
+        if alert.state == INACTIVE:
+            alert.forget_times()
+        state = alert.snapshot()
+        for kind in happened:
+            out.append(Transition(alert.rule, alert.labels, kind, self.now, alert.value, active_at, why, text, state))
+        self.stats.transitions += len(happened)
+
+    def _tell_events(self, events: Iterable[Sample], out: list[Transition]) -> None:
+        """S11: each new event is told, so that a person reads every one of them."""
+        for sample in events:
+            for watch in self._watches.values():
+                if not isinstance(watch, EventWatch) or not watch.picks(sample.metric, sample.labels):
+                    continue
+                group = watch.group_for(watch.plan.group_of(sample.labels))
+                state = group.alert.snapshot() if group.alert else AlertState(watch.plan.name, group.labels)
+                words = (sample.text or watch.plan.subject)[:MAX_TEXT]
+                out.append(
+                    Transition(
+                        watch.plan.name,
+                        group.labels,
+                        "event",
+                        self.now,
+                        sample.value,
+                        state.active_at,
+                        sample.id[:MAX_TEXT],
+                        words,
+                        state,
+                    )  # fmt: skip
+                )
+
+    def _deadline(self, subject: Subject) -> Instant | None:
+        if isinstance(subject, Group):
+            return subject.watch.deadline(subject)
+        if isinstance(subject, Source):
+            return subject.deadline()
+        assert isinstance(subject, Series)
+        return forget_at(subject)
+
+    def _forget(self, series: Series, out: list[Transition]) -> None:
+        """A series that ended is let go; one that is only silent stays while an alert of it is pending or firing."""
+        alerts = [(sink.watch, alert) for sink in series.sinks if (alert := sink.group.alert) is not None]
+        if series.ended_at is None and any(alert.state != INACTIVE for _, alert in alerts):
+            self._timers.set(series, self.now + FORGET_AFTER_MS)
+            return
+        self._intake.forget(series)
+        for watch, alert in alerts:
+            if watch.orphans.pop(alert.labels, None) is not None:
+                watch.alerts.pop(alert.labels, None)
+                self._tell(watch, alert, alert.stop(ENDED), out)
