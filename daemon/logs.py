@@ -9,7 +9,8 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -71,6 +72,24 @@ class _Forward(logging.Handler):
         speak(record.getMessage(), exc_info=record.exc_info if record.exc_info else None)
 
 
+class _Unbreakable:
+    """A stream whose failures stop nobody: a log on a full disk must not end the watching that it tells of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or drop the text."""
+        with suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Flush, or drop what does not go out."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def set_up(*, as_json: bool, stream: TextIO | None = None, verbose: bool = False) -> None:
     """Configure structlog and the standard library's logging for the whole process."""
     out = stream or sys.stderr
@@ -89,7 +108,7 @@ def set_up(*, as_json: bool, stream: TextIO | None = None, verbose: bool = False
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unbreakable(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)

@@ -12,6 +12,7 @@ from daemon import audit, plugins, watching
 from daemon.config import ConfigError, Loaded, changes
 from daemon.redact import redactor
 from daemon.scheduler import Source
+from daemon.store import StoreError
 from daemon.views import ReloadView
 
 if TYPE_CHECKING:
@@ -93,4 +94,8 @@ class Reloading:
 
     async def _record(self, kind: str, by: str, **facts: object) -> None:
         at = self._daemon.clock.now()
-        await self._daemon.store.write(lambda tx: audit.record(tx, at=at, kind=kind, actor=by, incident=None, **facts))
+        try:
+            await self._daemon.store.write(lambda tx: audit.record(tx, at=at, kind=kind, actor=by, incident=None, **facts))
+        except StoreError as err:
+            # A full disk may be the very thing that the new configuration cures: it is taken, and the log has it.
+            log.error("a reload could not be recorded", kind=kind, by=by, why=str(err))

@@ -124,12 +124,14 @@ class Alert:
 
     __slots__ = (
         "active_at", "clear_since", "ended_at", "false_since", "fired_at", "labels", "policy", "reason", "rule",
-        "state", "unknown_since", "value",
+        "seen_at", "state", "unknown_since", "value",
     )  # fmt: skip
 
     def __init__(self, rule: str, labels: Labels, policy: Policy) -> None:
         self.rule, self.labels, self.policy = rule, labels, policy
         self.state = INACTIVE
+        self.seen_at: Instant = -1
+        """When it was last looked at."""
         self.reason = ""
         self.value: float | None = None
         self.active_at: Instant | None = None
@@ -260,14 +262,18 @@ class Alert:
         rests = self._rests_at()
         return ends if rests is None else rests if ends is None else min(ends, rests)
 
+    def is_due(self, now: Instant) -> bool:
+        """Whether time alone may have changed it."""
+        due_at = self.deadline()
+        return due_at is not None and due_at <= now
+
     def _rests_at(self) -> Instant | None:
+        """When keep or clear ends next: each is an instant to look at (S3)."""
         if self.unknown_since is not None or self.false_since is None:
             return None
-        if not self.policy.clears:
-            return self.false_since + self.policy.keep_ms
-        if self.clear_since is None:
-            return None
-        return max(self.false_since + self.policy.keep_ms, self.clear_since + self.policy.clear_ms)
+        keep_at = self.false_since + self.policy.keep_ms
+        clear_at = keep_at if self.clear_since is None else self.clear_since + self.policy.clear_ms
+        return min((at for at in (keep_at, clear_at) if at > self.seen_at), default=None)
 
     def snapshot(self) -> AlertState:
         """Its whole state, as it must be kept."""

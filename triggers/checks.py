@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from recuo.values import format_duration
 from triggers.base import Kind, MetricSpec
@@ -12,6 +12,9 @@ from triggers.rules import Reduce, RuleConfig, Threshold
 from triggers.selectors import parse_selector
 
 Path = tuple[str | int, ...]
+
+MAX_LEVELS: Final = 32
+"""Levels of `all` and `any`; what works on rules recursively relies on it."""
 
 
 class RuleProblem(NamedTuple):
@@ -64,17 +67,21 @@ def _check_parts(name: str, rule: RuleConfig, rules: Mapping[str, RuleConfig]) -
 
 
 def _cycles(rules: Mapping[str, RuleConfig]) -> list[RuleProblem]:
+    """Rules that are made of themselves, and those that stand on more levels of rules than anyone can follow."""
     problems: list[RuleProblem] = []
-    done: set[str] = set()
+    levels: dict[str, int] = {}
 
-    def walk(name: str, above: tuple[str, ...]) -> None:
+    def walk(name: str, above: tuple[str, ...]) -> int:
         if name in above:
             circle = " -> ".join((*above[above.index(name) :], name))
             problems.append(RuleProblem((name,), f"this rule is made of itself: {circle}"))
-        elif name in rules and name not in done:
-            for part in rules[name].parts:
-                walk(part, (*above, name))
-            done.add(name)
+            return 0
+        if name not in levels and name in rules and len(above) <= MAX_LEVELS:
+            levels[name] = 1 + max((walk(part, (*above, name)) for part in rules[name].parts), default=0)
+            if levels[name] > MAX_LEVELS:
+                problems.append(RuleProblem((name,), f"rules are made of rules here on more than {MAX_LEVELS} levels"))
+                levels[name] = 0  # said once, and not again of every rule above
+        return levels.get(name, 0 if len(above) <= MAX_LEVELS else MAX_LEVELS)
 
     for name in rules:
         walk(name, ())

@@ -16,7 +16,7 @@ from triggers.compile import Plan, compile_rules
 from triggers.evaluation import Evaluator
 from triggers.explain import explain
 from triggers.health import Source, SourceInfo, SourceView, refusal
-from triggers.intake import end
+from triggers.intake import end, join
 from triggers.rules import RuleConfig
 from triggers.watches import JoinWatch, Watch
 
@@ -183,7 +183,7 @@ class Engine(Evaluator):
                     self._judge(watch, group, out)
             elif watch.ends:
                 for alert in list(watch.orphans.values()):
-                    if alert.state == PENDING and (due := alert.deadline()) is not None and due <= self.now:
+                    if alert.state == PENDING and alert.is_due(self.now):
                         self._settle_orphan(watch, alert, out)
         self._joins_due = True
         self._evaluate({}, out)
@@ -205,6 +205,7 @@ class Engine(Evaluator):
             watch.shift(delta_ms)
             for alert in watch.alerts.values():
                 alert.take(alert.snapshot().shifted(delta_ms))
+                alert.seen_at += delta_ms
         self._schedule_all()
 
     def replace_rules(
@@ -272,14 +273,16 @@ class Engine(Evaluator):
         for source in self._sources.values():
             for series in source.series.values():
                 series.sinks = [sink for sink in series.sinks if sink.watch in living]
-                for watch in new:
-                    for role in watch.picks(series.metric, series.labels):
-                        watch.join(series, role)
+                series.waiting = [(watch, role) for watch, role in series.waiting if watch in living]
+                self._intake.match(series, new)
         for batch in sorted(history, key=lambda batch: batch.at):
             series_of = self._source(batch.source).series
             for sample in batch.samples:
                 found = series_of.get((sample.metric, sample.labels))
-                for sink in found.sinks if found is not None else ():
+                if found is None:
+                    continue
+                join(found)
+                for sink in found.sinks:
                     if sink.watch.plan.name in fresh and sample.value - sample.value == 0 and not sink.holds(sample.at):
                         sink.take(sample.at, sample.value, self.now)
 

@@ -261,10 +261,11 @@ class Evaluator:
             return
         answer, value = watch.read(group, now)
         group.value = value
-        is_due = alert is not None and (due_at := alert.deadline()) is not None and due_at <= now
+        is_due = alert is not None and alert.is_due(now)
         if answer == group.answer and not is_due:
-            if alert is not None and value is not None:
-                alert.value = value
+            if alert is not None:
+                alert.seen_at = now
+                alert.value = alert.value if value is None else value
         else:
             group.answer = answer
             self._settle(watch, group, answer, value, out)
@@ -278,6 +279,7 @@ class Evaluator:
                 return
             alert = Alert(watch.plan.name, group.labels, watch.plan.policy)
         happened = alert.step(answer, value, self.now, watch.since(group))
+        alert.seen_at = self.now
         self._keep(watch, group, alert)
         self._tell(watch, alert, happened, out)
         self._schedule(watch, group)

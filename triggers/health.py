@@ -8,7 +8,7 @@ from recuo.values import Instant, Labels
 from triggers.base import Batch, Bounds, MetricSpec
 
 if TYPE_CHECKING:
-    from triggers.watches import Sink
+    from triggers.watches import Sink, Watch
 
 SeriesKey = tuple[str, Labels]
 
@@ -46,6 +46,7 @@ class Series:
 
     __slots__ = (
         "due_at", "ended_at", "horizon_ms", "is_event", "labels", "metric", "newest", "number", "seen", "sinks", "source",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, metric: str, labels: Labels, source: Source, *, is_event: bool) -> None:
@@ -57,6 +58,8 @@ class Series:
         self.seen = 0
         self.ended_at: Instant | None = None
         self.sinks: list[Sink] = []
+        self.waiting: list[tuple[Watch, int]] = []
+        """The rules that it joins, and as what, with its first sample that is not dropped."""
 
     @property
     def key(self) -> SeriesKey:

@@ -87,6 +87,8 @@ class Intake:
                 self._drop(source, "not finite")
             elif at > series.newest and edge - series.horizon_ms < at <= now:
                 series.newest = at
+                if series.waiting:
+                    join(series)
                 accepted += 1
                 for sink in series.sinks:
                     sink.take(at, value, now)
@@ -102,10 +104,17 @@ class Intake:
         source.series[metric, labels] = series
         source.live += 1
         self._newcomers.append(series)
-        for watch in self._by_metric.get(metric, ()):
-            for role in watch.picks(metric, labels):
-                watch.join(series, role)
+        self.match(series, self._by_metric.get(metric, ()))
         return series
+
+    @staticmethod
+    def match(series: Series, watches: Iterable[Watch]) -> None:
+        """Find the rules that want a series; it joins them with its first sample that is not dropped."""
+        for watch in watches:
+            roles = watch.picks(series.metric, series.labels)
+            series.waiting += [(watch, role) for role in roles]
+            if roles:
+                series.horizon_ms = max(series.horizon_ms, watch.over_ms(series.source))
 
     def newcomers(self) -> list[Series]:
         """The series that came for the first time since this was asked."""
@@ -129,13 +138,14 @@ class Intake:
         at = sample.at
         if sample.value - sample.value != 0:
             return self._drop(series.source, "not finite")
-        if at <= edge - series.horizon_ms and series.sinks:
+        if at <= edge - series.horizon_ms and series.horizon_ms:
             return self._drop(series.source, "late")
         if at > now + AHEAD_MS:
             return self._drop(series.source, "ahead")
         if at <= series.newest and not sample.id and (at == series.newest or any(s.holds(at) for s in series.sinks)):
             return self._drop(series.source, "duplicate")
         series.newest = max(series.newest, at)
+        join(series)
         for sink in series.sinks:
             sink.take(at, sample.value, now)
             touched.setdefault(sink.watch, {})[sink.group] = None
@@ -161,6 +171,13 @@ class Intake:
         series.source.live -= series.ended_at is None
         for sink in list(series.sinks):
             sink.watch.leave(sink)
+
+
+def join(series: Series) -> None:
+    """Let a series into the rules that wait for it."""
+    waiting, series.waiting = series.waiting, []
+    for watch, role in waiting:
+        watch.join(series, role)
 
 
 def revive(series: Series) -> None:

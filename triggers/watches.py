@@ -137,7 +137,6 @@ class Watch:
         (group.members if is_main else group.others).append(sink)
         group.living += is_main and series.ended_at is None
         series.sinks.append(sink)
-        series.horizon_ms = max(series.horizon_ms, self.over_ms(series.source))
 
     def leave(self, sink: Sink) -> None:
         """A series is forgotten: so are its samples, and a group without series."""
@@ -201,6 +200,10 @@ class Watch:
     def since(self, group: Group) -> Instant | None:
         """From when a true answer counts, where that is not now."""
         return None
+
+    def names(self) -> set[str] | None:
+        """The names of the labels that its alerts have; None where it has said nothing about anything yet."""
+        return self.label_names if any(self.is_alive(group) for group in self.groups.values()) else None
 
     def shift(self, delta_ms: int) -> None:
         """Move everything in time."""
@@ -327,7 +330,6 @@ class AbsentWatch(Watch):
         sink = _Beat(self, self.only, series)
         self.only.members.append(sink)
         series.sinks.append(sink)
-        series.horizon_ms = max(series.horizon_ms, self.stale_ms(series.source))
 
     def leave(self, sink: Sink) -> None:
         """The group stays: silence is what it is about."""
@@ -340,7 +342,7 @@ class AbsentWatch(Watch):
     def beat(self, at: Instant) -> None:
         """A sample came."""
         if at > self.last_at:
-            self.last_at, self.paused_ms, self.out_since = at, 0, None
+            self.last_at, self.paused_ms = at, 0
 
     def is_alive(self, group: Group) -> bool:
         """Always: it speaks of what is not there."""
@@ -410,14 +412,14 @@ class JoinWatch(Watch):
         """Whether this source brings what one of its parts looks at."""
         return any(part.depends_on(source) for part in self.parts)
 
-    def shared(self) -> frozenset[str]:
+    def names(self) -> set[str] | None:
         """The label names that all parts have; parts of which nothing is known yet do not count."""
-        names = [part.label_names for part in self.parts if part.groups or part.alerts]
-        return frozenset(set.intersection(*names)) if names else frozenset()
+        known = [names for part in self.parts if (names := part.names()) is not None]
+        return set.intersection(*known) if known else None
 
     def keys(self) -> set[Labels]:
         """The label sets for which there may be something to say: nothing is, where no part fires or is unknown."""
-        shared = self.shared()
+        shared = self.names() or set()
         found = {tuple(pair for pair in labels if pair[0] in shared) for part in self.parts for labels in part.alerts}
         return found | {group.key for group in self.groups.values() if group.alert is not None}
 

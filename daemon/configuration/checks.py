@@ -14,6 +14,7 @@ from daemon.configuration.problems import Path, nearest, shown, suggestion
 from daemon.configuration.steps import action_names, arguments_of
 from daemon.configuration.words import complaints
 from daemon.reach import BUILT_IN
+from recuo.values import format_duration
 from triggers.checks import check_rules
 
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -92,8 +93,16 @@ def _check_schedule(parts: Parts, name: str, schedule: Schedule) -> None:
 
 
 def _check_escalation(parts: Parts, name: str, policy: Escalation) -> None:
+    began = 0
     for index, step in enumerate(policy.steps):
-        _check_targets(parts, ("escalation", name, "steps", index, "page"), step.page)
+        path = ("escalation", name, "steps", index)
+        _check_targets(parts, (*path, "page"), step.page)
+        if step.after < began:
+            words = (
+                f"this is before the step above, at {format_duration(began)}; times count from the escalation's begin"
+            )
+            parts.error((*path, "after"), words)
+        began = max(began, step.after)
     _check_targets(parts, ("escalation", name, "fallback"), policy.fallback)
 
 

@@ -36,7 +36,6 @@ class Service(Part):
     ] = "production"
     locale: Annotated[Locale, Field(description="the language of messages and of the console")] = "en"
     timezone: Annotated[TimeZone, Field(description="for times shown to people, and schedules that name none")] = "UTC"
-    url: Annotated[Setting | None, Field(description="the product's address, shown in messages")] = None
 
 
 class Api(Part):
@@ -121,7 +120,7 @@ class Playbook(Part):
     triggers: Annotated[tuple[str, ...], Field(min_length=1, description="the rules whose alerts open it")]
     severity: Annotated[
         Literal["critical", "error", "warning", "info"] | None,
-        Field(description="the incident's; default: that of its worst alert"),
+        Field(description="the incident's at least; default: that of its worst alert"),
     ] = None
     escalation: Annotated[str, Field(description="who is paged, in which order")] = "default"
     group_by: Annotated[tuple[str, ...], Field(description="alerts that agree on these labels share an incident")] = (
@@ -130,6 +129,12 @@ class Playbook(Part):
     title: Annotated[LocalText | None, Field(description="what people call it; default: the playbook's name")] = None
     runbook: Annotated[Setting | None, Field(description="where the procedure is written; put into pages")] = None
     steps: Annotated[tuple[Step, ...], Field(description="done in this order")] = ()
+
+    @property
+    def page_escalation(self) -> str:
+        """Which escalation pages: that of its first step `page` which names one, else the playbook's own."""
+        named = (step.with_.get("escalation") for step in self.steps if step.action == "page")
+        return next((str(name) for name in named if name is not None), self.escalation)
 
 
 class Config(Part):

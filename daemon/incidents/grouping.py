@@ -73,7 +73,7 @@ def _of_playbook(config: Config, name: str, playbook: Playbook, rule: str, label
         environment=environment,
         severity=worse(playbook.severity, severity) if playbook.severity else severity,
         title=in_locale(playbook.title, config.service.locale) if playbook.title else name,
-        escalation=playbook.escalation,
+        escalation=playbook.page_escalation,
         event=is_event(config, rule),
     )
 

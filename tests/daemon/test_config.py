@@ -136,7 +136,8 @@ def test_the_shipped_file_holds_the_documented_thresholds():
     assert limits["cpu-high"] == ("80%", 3 * minute)
     assert limits["memory-high"] == ("90%", 3 * minute)
     assert limits["error-rate"] == ("1%", 0)
-    assert shipped.rules["error-rate"].ratio.over == 5 * minute
+    ratio = shipped.rules["error-rate"].ratio
+    assert ratio is not None and ratio.over == 5 * minute
     assert shipped.rules["crash"].event == "crash"
     assert set(shipped.playbooks["performance"].triggers) == {"latency-high", "cpu-high", "memory-high"}
     assert {"error-rate", "crash"} <= set(shipped.playbooks["critical-bug"].triggers)
@@ -150,11 +151,12 @@ def test_the_shipped_file_holds_the_documented_thresholds():
 def test_S9_the_shipped_error_rate_can_answer_and_forgives_one_probe():
     """In 5 minutes there are more probes than `min_volume`, and one failure of them is not above the limit."""
     shipped = load(SHIPPED, environ=EVERYTHING).config
-    rule = shipped.rules["error-rate"]
+    ratio, limit = shipped.rules["error-rate"].ratio, shipped.rules["error-rate"].above
+    assert ratio is not None and limit is not None
     for name in ("site-production", "site-beta"):
-        probes = rule.ratio.over // shipped.sources[name].every
-        assert probes > rule.ratio.min_volume * 1.2
-        assert 1 / probes < rule.above.number < 2 / probes
+        probes = ratio.over // shipped.sources[name].every
+        assert probes > ratio.min_volume * 1.2
+        assert 1 / probes < limit.number < 2 / probes
 
 
 def test_the_shipped_file_says_in_words_what_it_carries_out():
@@ -197,7 +199,8 @@ def test_changes_says_in_words_what_a_reload_changes():
     """A reload's log line names what was added, changed and removed, and what waits for the next start."""
     before = from_text("rules: {a: {metric: x, above: 5}, b: {event: y}}\nbudgets: {decide: 10m}\n").config
     after = from_text(
-        "mode: observe\nrules: {a: {metric: x, above: 6}, c: {event: y}}\nbudgets: {decide: 9m}\napi: {listen: '127.0.0.1:1'}\n"
+        "mode: observe\nrules: {a: {metric: x, above: 6}, c: {event: y}}\n"
+        "budgets: {decide: 9m}\napi: {listen: '127.0.0.1:1'}\n"
     ).config
     assert changes(before, before) == []
     assert changes(before, after) == [
@@ -281,3 +284,17 @@ def test_the_scalars_are_those_of_yaml_1_2():
         assert found == value and type(found) is type(value), text
     agreed = "a: [1, -2, 3.5, text, 'quoted', null, true]\nb: |\n  lines\n  more\nc:\n  d: >-\n    folded\n    text\n"
     assert read(agreed.encode(), "x").root.plain() == yaml.safe_load(agreed)
+
+
+def test_a_page_step_may_name_its_own_escalation():
+    """A playbook pages by the escalation that its step `page` names, else by its own."""
+    text = """
+rules: {a: {event: x}, b: {event: y}}
+people: {ana: {name: Ana}}
+escalation: {default: {steps: [{page: [ana]}]}, night: {steps: [{page: [ana]}]}}
+playbooks:
+  one: {triggers: [a], steps: [{id: p, action: page, with: {escalation: night}}]}
+  two: {triggers: [b], steps: [{id: p, action: page}]}
+"""
+    playbooks = from_text(text).config.playbooks
+    assert [playbook.page_escalation for playbook in playbooks.values()] == ["night", "default"]

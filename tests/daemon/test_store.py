@@ -263,6 +263,4 @@ def test_size_counts_the_log(store):
     """The size on disk is that of the database and its log."""
     store.write_now(put("a", "x" * 100_000))
     assert store.size_bytes() >= 100_000
-    assert store.size_bytes() == sum(
-        os.stat(store.directory / name).st_size for name in ("recuo.db", "recuo.db-wal")
-    )
+    assert store.size_bytes() == sum(os.stat(store.directory / name).st_size for name in ("recuo.db", "recuo.db-wal"))

@@ -36,7 +36,9 @@ def service(tmp_path_factory, port):
         inside.write(
             "/etc/systemd/system/recuo.service.d/test.conf",
             "[Service]\nStandardOutput=append:/run/recuo.log\nStandardError=append:/run/recuo.log\n"
-            "WatchdogSec=3s\nTimeoutAbortSec=1s\nRestartSec=100ms\nExecStart=\n"
+            "WatchdogSec=3s\nTimeoutAbortSec=1s\nRestartSec=100ms\n"
+            # A Python with a shared library finds it by an absolute path, which this user may not be able to read.
+            "Environment=LD_LIBRARY_PATH=/opt/python/lib\nExecStart=\n"
             f"ExecStart=/opt/recuo/.venv/bin/recuo run --config {CONFIG} --listen 127.0.0.1:{port}\n",
         )
         inside.output("install", "-D", "-m", "640", "-g", "recuo", str(REPOSITORY / "config.yaml"), CONFIG)

@@ -109,9 +109,7 @@ def test_S8_killed_while_the_state_is_made_it_is_made_the_next_time(tmp_path):
     code += "Store.open(Path(sys.argv[1])); print('made', flush=True); sys.stdin.read()"
     for n in range(12):
         state = tmp_path / str(n)
-        child = subprocess.Popen(
-            [sys.executable, "-c", code, state], stdout=subprocess.PIPE, stdin=subprocess.PIPE
-        )
+        child = subprocess.Popen([sys.executable, "-c", code, state], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
         assert child.stdout.readline() == b"go\n"
         time.sleep(n * 0.001)  # the instant of the kill is the point
         os.kill(child.pid, signal.SIGKILL)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
+import zipfile
 
 import pytest
 
@@ -24,45 +27,60 @@ def _write(directory, files):
 
 def _written_over(site_packages, tmp_path):
     _write(site_packages, _THEIRS)
+    return [site_packages]
 
 
 def _written_under(site_packages, tmp_path):
     _write(site_packages, {name: text for name, text in _THEIRS.items() if name != "daemon/__init__.py"})
+    return [site_packages]
 
 
 def _uninstalled_after(site_packages, tmp_path):
     (site_packages / "daemon/__init__.py").unlink()
     _write(tmp_path / "other", _THEIRS)
-    (site_packages / "0.pth").write_text(f"{tmp_path / 'other'}\n")
+    return [site_packages, tmp_path / "other"]
 
 
 def _found_first(site_packages, tmp_path):
-    checkout = tmp_path / "checkout"
-    checkout.mkdir()
-    for name in ("daemon", "triggers", "actions", "recuo"):
-        shutil.move(site_packages / name, checkout / name)
-    _write(site_packages, _THEIRS)
-    (site_packages / "recuo.pth").write_text(f"{checkout}\n")
+    _write(tmp_path / "other", _THEIRS)
+    return [tmp_path / "other", site_packages]
 
 
 def _another_named_actions(site_packages, tmp_path):
     shutil.rmtree(site_packages / "actions")
     _write(site_packages, {"actions.py": "print('not ours')\n"})
+    return [site_packages]
 
 
 @pytest.mark.parametrize(
-    "happened", [_written_over, _written_under, _found_first, _uninstalled_after, _another_named_actions]
+    "happened", [_written_over, _written_under, _uninstalled_after, _found_first, _another_named_actions]
 )
-def test_a_foreign_package_is_named_and_nothing_of_it_is_imported(install, tmp_path, happened):
+def test_a_foreign_package_is_named_and_nothing_of_it_is_imported(wheel, tmp_path, happened):
     """Whichever came first, `recuo` exits 2 with one line that says what stands where and what to do."""
+    site_packages = tmp_path / "site-packages"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site_packages)
+    path = os.pathsep.join(map(str, happened(site_packages, tmp_path)))
+    _refused(
+        [sys.executable, "-m", "recuo.entry", "--help"],
+        {**os.environ, "PYTHONPATH": path},
+        "actions" if happened is _another_named_actions else "daemon",
+        tmp_path,
+    )
+
+
+def test_the_installed_command_refuses_too(install, tmp_path):
+    """The `recuo` that pip made starts with the same look, after python-daemon was installed over it."""
     venv = install()
     (site_packages,) = venv.glob("lib/python*/site-packages")
-    happened(site_packages, tmp_path)
-    done = subprocess.run(
-        [str(venv / "bin/recuo"), "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
+    _written_over(site_packages, tmp_path)
+    _refused([str(venv / "bin/recuo"), "--help"], dict(os.environ), "daemon", tmp_path)
+
+
+def _refused(argv, env, named, cwd):
+    done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("recuo: ")
     assert "virtual environment of its own" in line
-    assert ("actions" if happened is _another_named_actions else "daemon") in line
+    assert named in line

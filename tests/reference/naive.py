@@ -418,7 +418,9 @@ class Model:
             return
         self._known_again(alert)
         if self.now - since - alert.paused >= rule.hold:
-            alert.state, alert.active_at = "firing", since
+            if alert.state != "firing":
+                alert.state, alert.active_at = "firing", since + alert.paused
+            alert.false_since = None
             return
         self._step(rule, alert, Answer(False))
 
@@ -445,7 +447,7 @@ class Model:
             yield self._newest(self._series(rule, labels)) + self._source_of(rule).lag + self._over(rule)
         if alert.state == "pending" and alert.active_at is not None:
             yield alert.active_at + rule.hold
-        if alert.false_since is not None:
+        if alert.false_since is not None and rule.clear is None:
             yield alert.false_since + rule.keep
-        if alert.clear_since is not None:
-            yield alert.clear_since + rule.clear_hold
+        if alert.false_since is not None and alert.clear_since is not None:
+            yield max(alert.false_since + rule.keep, alert.clear_since + rule.clear_hold)

@@ -92,7 +92,12 @@ class _Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
         self._wire.phases.enter("tls")
-        stream = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        try:
+            stream = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            # Cancelled within a handshake, httpcore would leave the socket open.
+            await self._inner.aclose()
+            raise
         self._wire.take_certificate(stream)
         self._wire.phases.enter("first_byte")
         return _Stream(stream, self._wire)

@@ -96,6 +96,10 @@ CREATE TABLE incident_alerts (
     PRIMARY KEY (incident, rule, labels)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX incident_alerts_by_rule ON incident_alerts (rule, labels, incident);
+-- Whether an incident is calm is asked at each transition: it must not depend on how many alerts it has.
+CREATE INDEX incident_alerts_astir ON incident_alerts (incident, state, event) WHERE state <> 'inactive';
+CREATE INDEX incident_alerts_unknown ON incident_alerts (incident) WHERE unknown_since IS NOT NULL;
+CREATE INDEX incident_alerts_event ON incident_alerts (incident) WHERE event = 1;
 
 -- Timeline and audit in one. Each row's hash covers the row and the hash before it (daemon/audit.py). Events stay when
 -- their incident has passed its retention: a chain has no holes.

@@ -487,6 +487,18 @@ def test_a_cancelled_probe_leaves_nothing_behind(where, ca, ca_file):
     asyncio.run(scenario())
 
 
+def test_a_time_out_within_a_handshake_leaves_no_socket_open():
+    """The connection whose TLS handshake never ended is closed when its time is over."""
+
+    async def scenario():
+        await http.poll(config(url="http://127.0.0.1:9/"), context("site"))  # loads what stays loaded
+        async with nothing_left_behind(), peer(hang) as there:
+            asked = config(url=f"https://127.0.0.1:{there.port}/", timeout="100ms")
+            assert values(await http.poll(asked, context("site")))["http_up"] == 0
+
+    asyncio.run(scenario())
+
+
 def _both(port):
     async def both(*_):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in ("127.0.0.1", "127.0.0.1")]
