@@ -9,8 +9,9 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -25,16 +26,21 @@ from daemon.outbox import Outbox, Result
 from daemon.redact import redactor
 from daemon.reloading import Reloading
 from daemon.scheduler import Scheduler
-from daemon.serve import ServeError, bind, server, url_of
+from daemon.serve import ServeError, bind, is_loopback, server, url_of
 from daemon.store import Store, StoreError
 from daemon.systemd import Systemd
 from daemon.telemetry import Telemetry
 from recuo.values import Instant
 
+if TYPE_CHECKING:
+    import uvicorn
+
 log = structlog.get_logger(__name__)
 
 EXIT_DONE, EXIT_NO, EXIT_INPUT = 0, 1, 2
 _PRUNE_EVERY_MS = 600_000
+_FIRST_EVALUATION_S = 2.0
+"""A source that does not answer at once does not keep the API waiting for longer."""
 
 
 class Daemon:
@@ -58,6 +64,7 @@ class Daemon:
         self.threads = Threads()
         self.outbox_results: dict[str, Result] = {}
         self._bound = bound
+        self._server: uvicorn.Server | None = None
         self._contexts: dict[tuple[str, str], PluginContext] = {}
         self._stopping = asyncio.Event()
         self.reloading = Reloading(self, loaded, reread)
@@ -111,7 +118,6 @@ class Daemon:
         self._listen_to_signals()
         tasks = self._begin()
         try:
-            await self._started()
             stopped = asyncio.create_task(self._stopping.wait())
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
@@ -128,35 +134,45 @@ class Daemon:
         self.scheduler.start()
         self.reloading.apply(self.loaded)
         self.scheduler.recurring("prune", _PRUNE_EVERY_MS, self._prune)
-        self._server = server(self._web())
         return [
             asyncio.create_task(self.loop.run(), name="loop"),
             asyncio.create_task(self.outbox.run(), name="outbox"),
             asyncio.create_task(self.emergency.run(), name="emergency"),
-            asyncio.create_task(self._server.serve(sockets=[self._bound]), name="web"),
+            asyncio.create_task(self._serve_web(), name="web"),
         ]
+
+    async def _serve_web(self) -> None:
+        """Serve the API; watching comes first, so that rules are evaluated before the web's code is even loaded."""
+        if self.config.sources:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.loop.first_evaluation.wait(), _FIRST_EVALUATION_S)
+        log.info("first evaluation", since_start_ms=_since_start_ms())
+        self._server = server(await asyncio.to_thread(self._web))
+        serving = asyncio.create_task(self._server.serve(sockets=[self._bound]))
+        while not self._server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        announce(self.store.directory, self.url)
+        self.systemd.ready(banner.one_line(self.loaded))
+        await serving
 
     def _web(self) -> Any:
         from daemon.operations import DaemonOperations
-        from daemon.web import build
+        from daemon.web.app import build
 
-        return build(DaemonOperations(self))
-
-    async def _started(self) -> None:
-        if self.config.sources:
-            waiting = asyncio.create_task(self.loop.first_evaluation.wait())
-            await asyncio.wait([waiting, asyncio.create_task(self._stopping.wait())], timeout=5, return_when=asyncio.FIRST_COMPLETED)
-        announce(self.store.directory, self.url)
-        self.systemd.ready(banner.one_line(self.loaded))
-        log.info("first evaluation", since_start_ms=_since_start_ms())
+        return build(
+            DaemonOperations(self),
+            loopback=is_loopback(self._bound.getsockname()[0]),
+            allowed_hosts=lambda: self.config.api.allowed_hosts,
+        )
 
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
         self.systemd.stopping()
         withdraw(self.store.directory)
         await self.scheduler.stop()
-        self._server.should_exit = True
+        if self._server is not None:
+            self._server.should_exit = True
         for task in tasks:
-            if task.get_name() != "web":
+            if task.get_name() != "web" or self._server is None:
                 task.cancel()
         await asyncio.wait(tasks, timeout=5)
         await self.loop.flush()

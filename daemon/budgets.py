@@ -91,20 +91,23 @@ def _paused_ms(incident: sqlite3.Row, start: Instant, until: Instant) -> int:
 
 
 def tick(tx: sqlite3.Connection, *, config: Config, now: Instant) -> None:
-    """Warn and escalate for the clocks of open incidents that have come so far; once each, whatever restarts."""
+    """Warn and escalate for the clocks of open incidents that have come so far; once each, whatever restarts.
+
+    Clocks that are passed at the same time escalate by one step, not by one each.
+    """
     for incident in all_open(tx):
-        marks = _marks(tx, incident["id"])
+        marks, passed = _marks(tx, incident["id"]), False
         for clock in clocks(incident, config, now):
             if clock.state == "passed" and (clock.name, "passed") not in marks:
                 _mark(tx, incident, clock, "passed", now)
-                if incident["recovered_at"] is None:
-                    escalation.start(tx, get(tx, incident["id"]), config=config, now=now, why="budget")
+                passed = True
             elif clock.state == "warned" and (clock.name, "warned") not in marks:
                 _mark(tx, incident, clock, "warned", now)
                 if incident["recovered_at"] is None:
-                    notices.budget_warning(
-                        tx, incident, clock.name, clock.limit_ms, clock.spent_ms, config=config, now=now
-                    )
+                    spent_ms, limit_ms = clock.spent_ms, clock.limit_ms
+                    notices.budget_warning(tx, incident, clock.name, limit_ms, spent_ms, config=config, now=now)
+        if passed and incident["recovered_at"] is None:
+            escalation.start(tx, get(tx, incident["id"]), config=config, now=now, why="budget")
 
 
 def next_due(conn: sqlite3.Connection, config: Config, incident: sqlite3.Row) -> Instant | None:

@@ -48,7 +48,7 @@ def main() -> int:
         return 2
     from daemon.cli import main as command_line
 
-    command_line()
+    return command_line()
 
 
 if __name__ == "__main__":

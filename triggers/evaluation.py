@@ -18,7 +18,7 @@ from triggers.health import Series, Source, SourceInfo, refusal
 from triggers.intake import Intake, Stats, Touched, forget_at, FORGET_AFTER_MS
 from triggers.rules import RuleConfig
 from triggers.timers import Subject, Timers
-from triggers.watches import AbsentWatch, EventWatch, Group, JoinWatch, RatioWatch, Watch
+from triggers.watches import AbsentWatch, EventWatch, Group, JoinWatch, RatioWatch, Watch, watch_for
 
 DEFAULT_STALE_MS: Final = 300_000
 MAX_TEXT: Final = 500
@@ -71,7 +71,7 @@ class Evaluator:
             elif plan.condition == "event":
                 built[plan.name] = EventWatch(plan, sources)
             else:
-                built[plan.name] = (RatioWatch if plan.condition == "ratio" else Watch)(plan)
+                built[plan.name] = watch_for(plan)
         return built
 
     def _schedule_all(self) -> None:

@@ -8,7 +8,8 @@ from recuo.values import Instant, Labels
 from triggers.base import Batch, Bounds, MetricSpec
 
 if TYPE_CHECKING:
-    from triggers.watches import Sink, Watch
+    from triggers.bulk import Bulk
+    from triggers.watches import Group, Sink, Watch
 
 SeriesKey = tuple[str, Labels]
 
@@ -61,6 +62,34 @@ class Series:
         self.waiting: list[tuple[Watch, int]] = []
         """The rules that it joins, and as what, with its first sample that is not dropped."""
 
+    def join(self) -> None:
+        """Enter the rules that wait for it."""
+        waiting, self.waiting = self.waiting, []
+        for watch, role in waiting:
+            watch.join(self, role)
+
+    def revive(self) -> None:
+        """It had ended, and is there again."""
+        self.ended_at = None
+        self.source.live += 1
+        for sink in self.sinks:
+            if sink.freshens and sink.watch.ends:
+                sink.group.living += 1
+                if sink.group.alert is not None:
+                    sink.group.alert.ended_at = None
+
+    def end(self, now: Instant) -> list[tuple[Watch, Group]]:
+        """It is missing from a successful poll; returns the groups of which it was the last."""
+        self.ended_at = now
+        self.source.live -= 1
+        ended = []
+        for sink in self.sinks:
+            if sink.freshens and sink.watch.ends:
+                sink.group.living -= 1
+                if not sink.group.living:
+                    ended.append((sink.watch, sink.group))
+        return ended
+
     @property
     def key(self) -> SeriesKey:
         """What makes it this series and no other."""
@@ -71,13 +100,15 @@ class Source:
     """A source in flight: when it last answered, since when it fails, and its living and ended series."""
 
     __slots__ = (
-        "_boot_at", "_metrics", "due_at", "failing_since", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
+        "_boot_at", "_metrics", "bulk", "due_at", "failing_since", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
         "told_blind",
     )  # fmt: skip
 
     def __init__(self, info: SourceInfo, boot_at: Instant) -> None:
         self.info = info
         self.series: dict[SeriesKey, Series] = {}
+        self.bulk: Bulk | None = None
+        """Its series as rows of arrays, where it brings so many that a rule runs in columns."""
         self.live = 0
         self.polls = 0
         self.last_ok_at: Instant | None = None
@@ -137,6 +168,8 @@ class Source:
             self.last_ok_at += delta_ms
         if self.failing_since is not None:
             self.failing_since += delta_ms
+        if self.bulk is not None:
+            self.bulk.shift(delta_ms)
         for series in self.series.values():
             series.newest += delta_ms
             if series.ended_at is not None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recuo.values import Instant, Labels
 from triggers.alerts import ENDED_AFTER_MS
 from triggers.base import Batch, Sample
 from triggers.health import Series, Source
 from triggers.watches import Group, Watch
+
+if TYPE_CHECKING:
+    from triggers.blocks import Ints
+    from triggers.columns import BlockWatch
 
 AHEAD_MS: Final = 3_600_000
 """A sample that claims to be further ahead of now than this is dropped: its clock is wrong."""
@@ -48,10 +52,11 @@ class Stats:
 
 
 class Intake:
-    """Knows every series, and puts samples where they belong."""
+    """Knows every series, and puts samples where they belong. `blocks` are the columns to evaluate, and which groups."""
 
     def __init__(self, watches: Iterable[Watch], event_metrics: Iterable[str], stats: Stats) -> None:
         self.stats = stats
+        self.blocks: dict[BlockWatch, list[Ints | None]] = {}
         self._ids: dict[tuple[str, str], None] = {}
         self._number = 0
         self._newcomers: list[Series] = []
@@ -67,6 +72,8 @@ class Intake:
 
     def take(self, source: Source, batch: Batch, now: Instant, touched: Touched) -> list[Sample]:
         """Put a batch's samples in their windows, marking the groups to evaluate; returns the events that are new."""
+        if source.bulk is not None:
+            return source.bulk.take(batch.samples, now, touched, self)
         events: list[Sample] = []
         poll = source.polls
         accepted = 0
@@ -74,31 +81,31 @@ class Intake:
         edge = now - source.info.lag_ms
         for sample in batch.samples:
             metric, labels, value, at, _, _ = sample
-            series = known.get((metric, labels)) or self._meet(source, metric, labels)
+            series = known.get((metric, labels)) or self.meet(source, metric, labels)
             series.seen = poll
             if series.ended_at is not None:
-                revive(series)
+                series.revive()
             if series.is_event:
-                if self._is_new_event(series, sample):
-                    if self._put(series, sample, edge, now, touched):
-                        events.append(sample)
-                        accepted += 1
+                if self.is_new_event(series, sample) and self.put(series, sample, edge, now, touched):
+                    events.append(sample)
+                    accepted += 1
             elif value - value != 0:
                 self._drop(source, "not finite")
             elif at > series.newest and edge - series.horizon_ms < at <= now:
                 series.newest = at
                 if series.waiting:
-                    join(series)
+                    series.join()
                 accepted += 1
                 for sink in series.sinks:
                     sink.take(at, value, now)
                     touched.setdefault(sink.watch, {})[sink.group] = None
             else:
-                accepted += self._put(series, sample, edge, now, touched)
+                accepted += self.put(series, sample, edge, now, touched)
         self.stats.accepted += accepted
         return events
 
-    def _meet(self, source: Source, metric: str, labels: Labels) -> Series:
+    def meet(self, source: Source, metric: str, labels: Labels) -> Series:
+        """A series comes for the first time."""
         self._number += 1
         series = Series(self._number, metric, labels, source, is_event=metric in self._event_metrics)
         source.series[metric, labels] = series
@@ -121,7 +128,8 @@ class Intake:
         found, self._newcomers = self._newcomers, []
         return found
 
-    def _is_new_event(self, series: Series, sample: Sample) -> bool:
+    def is_new_event(self, series: Series, sample: Sample) -> bool:
+        """S11: whether an event's id was not seen before."""
         if not sample.id:
             return True
         key = (sample.metric, sample.id)
@@ -133,7 +141,7 @@ class Intake:
             del self._ids[next(iter(self._ids))]
         return True
 
-    def _put(self, series: Series, sample: Sample, edge: Instant, now: Instant, touched: Touched) -> bool:
+    def put(self, series: Series, sample: Sample, edge: Instant, now: Instant, touched: Touched) -> bool:
         """A sample out of order, late, early, or an event: into its place, or dropped and counted."""
         at = sample.at
         if sample.value - sample.value != 0:
@@ -142,27 +150,53 @@ class Intake:
             return self._drop(series.source, "late")
         if at > now + AHEAD_MS:
             return self._drop(series.source, "ahead")
-        if at <= series.newest and not sample.id and (at == series.newest or any(s.holds(at) for s in series.sinks)):
+        if at <= series.newest and not sample.id and (at == series.newest or self._holds(series, at)):
             return self._drop(series.source, "duplicate")
         series.newest = max(series.newest, at)
-        join(series)
+        self.join(series)
         for sink in series.sinks:
             sink.take(at, sample.value, now)
             touched.setdefault(sink.watch, {})[sink.group] = None
+        if series.source.bulk is not None:
+            series.source.bulk.put_blocks(series, at, sample.value, now, self)
         return True
+
+    def join(self, series: Series) -> None:
+        """Let a series into the rules that wait for it."""
+        bulk = series.source.bulk
+        if bulk is None or not series.waiting:
+            series.join()
+            return
+        blocks = [(watch, role) for watch, role in series.waiting if watch.blocks]
+        series.waiting = [(watch, role) for watch, role in series.waiting if not watch.blocks]
+        series.join()
+        bulk.enter(series, blocks)
+
+    @staticmethod
+    def _holds(series: Series, at: Instant) -> bool:
+        bulk = series.source.bulk
+        return any(sink.holds(at) for sink in series.sinks) or (bulk is not None and bulk.holds(series, at))
+
+    def touch_block(self, watch: BlockWatch, numbers: Ints | None) -> None:
+        """Groups of a rule in columns are to be evaluated (None: all)."""
+        self.blocks.setdefault(watch, []).append(numbers)
 
     def _drop(self, source: Source, why: str) -> bool:
         self.stats.dropped[source.info.name, why] += 1
         return False
 
-    def missing(self, source: Source, now: Instant) -> list[tuple[Watch, Group]]:
-        """S6: end the series that a complete poll did not bring; returns the groups that ended with them."""
+    def missing(self, source: Source, now: Instant) -> tuple[list[tuple[Watch, Group]], list[Series]]:
+        """S6: end the series that the last poll, a complete one, did not bring; returns the groups, and the series."""
+        if source.bulk is not None:
+            return source.bulk.missing(now)
         ended: list[tuple[Watch, Group]] = []
+        dead: list[Series] = []
         poll = source.polls
         for series in source.series.values():
             if series.seen != poll and series.ended_at is None and not series.is_event:
-                ended += end(series, now)
-        return ended
+                ended += series.end(now)
+                dead.append(series)
+        return ended, dead
 
     def forget(self, series: Series) -> None:
         """Let go of a series and its samples."""
@@ -171,41 +205,14 @@ class Intake:
         series.source.live -= series.ended_at is None
         for sink in list(series.sinks):
             sink.watch.leave(sink)
-
-
-def join(series: Series) -> None:
-    """Let a series into the rules that wait for it."""
-    waiting, series.waiting = series.waiting, []
-    for watch, role in waiting:
-        watch.join(series, role)
-
-
-def revive(series: Series) -> None:
-    """A series that had ended is there again."""
-    series.ended_at = None
-    series.source.live += 1
-    for sink in series.sinks:
-        if sink.freshens and sink.watch.ends:
-            sink.group.living += 1
-            if sink.group.alert is not None:
-                sink.group.alert.ended_at = None
-
-
-def end(series: Series, now: Instant) -> list[tuple[Watch, Group]]:
-    """A series is missing from a successful poll; returns the groups of which it was the last."""
-    series.ended_at = now
-    series.source.live -= 1
-    ended = []
-    for sink in series.sinks:
-        if sink.freshens and sink.watch.ends:
-            sink.group.living -= 1
-            if not sink.group.living:
-                ended.append((sink.watch, sink.group))
-    return ended
+        if series.source.bulk is not None:
+            series.source.bulk.forget(series)
 
 
 def forget_at(series: Series) -> Instant | None:
     """When a series that has ended, or is silent for a day, may be forgotten."""
     if series.ended_at is not None:
         return series.ended_at + max(ENDED_AFTER_MS, series.horizon_ms + series.source.info.lag_ms) + 1
-    return series.newest + FORGET_AFTER_MS + series.horizon_ms
+    bulk = series.source.bulk
+    newest = series.newest if bulk is None else bulk.newest_of(series)
+    return newest + FORGET_AFTER_MS + series.horizon_ms

@@ -84,6 +84,8 @@ class Watch:
         self.orphans: dict[Labels, Alert] = {}
         """Alerts taken over from before a restart whose series have not come back yet (S8)."""
         self.label_names: set[str] = set()
+        self.size = 0
+        """How many series it looks at."""
 
     def picks(self, metric: str, labels: Labels) -> list[int]:
         """Which of the rule's selectors pick this series."""
@@ -129,18 +131,25 @@ class Watch:
             group.alert = self.orphans.pop(group.labels, None)
         return group
 
-    def join(self, series: Series, role: int) -> None:
-        """A series that the rule selects has come."""
+    def sink(self, series: Series, role: int) -> Sink:
+        """Where a series' samples go, in its group; the group does not count it as living yet."""
         group = self.group_for(self.plan.group_of(series.labels))
         is_main = role == len(self.plan.targets) - 1
         sink = Sink(self, group, series, self._window(group, series, role), freshens=is_main)
         (group.members if is_main else group.others).append(sink)
-        group.living += is_main and series.ended_at is None
+        self.size += 1
+        return sink
+
+    def join(self, series: Series, role: int) -> None:
+        """A series that the rule selects has come."""
+        sink = self.sink(series, role)
+        sink.group.living += sink.freshens and series.ended_at is None
         series.sinks.append(sink)
 
     def leave(self, sink: Sink) -> None:
         """A series is forgotten: so are its samples, and a group without series."""
         group = sink.group
+        self.size -= 1
         if sink in group.members:
             group.members.remove(sink)
             group.living -= sink.series.ended_at is None
@@ -208,7 +217,7 @@ class Watch:
     def shift(self, delta_ms: int) -> None:
         """Move everything in time."""
         for group in self.groups.values():
-            group.fresh_until += delta_ms
+            group.fresh_until += delta_ms if group.fresh_until != NEVER else 0
             group.due_at = None
             for window in group.windows():
                 window.shift(delta_ms)
@@ -270,6 +279,11 @@ class RatioWatch(Watch):
             "to": sum(sink.window.value() or 0.0 for sink in group.members),
             "min_volume": self._min_volume,
         }
+
+
+def watch_for(plan: Plan) -> Watch:
+    """A watch for a rule on a metric or a ratio."""
+    return (RatioWatch if plan.condition == "ratio" else Watch)(plan)
 
 
 class EventWatch(Watch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from daemon.client import state_directory
@@ -25,6 +27,9 @@ def run(
     SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop in order.
     """
     path = config_path(config)
+    # structlog imports rich wherever it happens to be installed, for tracebacks that the daemon never prints: 5 MB of
+    # memory and a tenth of the start.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from daemon.app import main
 
     directory = state_directory(state or ctx.find_root().params.get("state"))

@@ -8,11 +8,20 @@ decision whose incident recovers is verified by that.
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from daemon import audit
 from daemon.incidents import rows
 from recuo.values import Instant
+
+# Named indexes: SQLite would rather look through all alerts of the incident than use a partial one.
+_ALERTS: Final = "SELECT 1 FROM incident_alerts INDEXED BY incident_alerts_"
+_CALM: Final = (
+    f"SELECT EXISTS ({_ALERTS}astir WHERE incident = :id AND state = 'firing' AND event = 0 AND state <> 'inactive'), "
+    f"EXISTS ({_ALERTS}astir WHERE incident = :id AND state = 'pending' AND event = 0 AND state <> 'inactive'), "
+    f"EXISTS ({_ALERTS}unknown WHERE incident = :id AND unknown_since IS NOT NULL), "
+    f"EXISTS ({_ALERTS}event WHERE incident = :id AND event = 1)"
+)
 
 
 class Calm(NamedTuple):
@@ -39,13 +48,7 @@ class Calm(NamedTuple):
 
 def calm(conn: sqlite3.Connection, incident: sqlite3.Row) -> Calm:
     """How calm the alerts of an incident are; costs the same however many it has."""
-    astir = "SELECT 1 FROM incident_alerts WHERE incident = :id AND state <> 'inactive' AND event = 0 AND state ="
-    firing, pending, unknown, event = conn.execute(
-        f"SELECT EXISTS ({astir} 'firing'), EXISTS ({astir} 'pending'), "  # noqa: S608 (constant text)
-        "EXISTS (SELECT 1 FROM incident_alerts WHERE incident = :id AND unknown_since IS NOT NULL), "
-        "EXISTS (SELECT 1 FROM incident_alerts WHERE incident = :id AND event = 1)",
-        {"id": incident["id"]},
-    ).fetchone()
+    firing, pending, unknown, event = conn.execute(_CALM, {"id": incident["id"]}).fetchone()
     return Calm(bool(firing), bool(pending), bool(unknown), bool(event) and incident["verified_at"] is None)
 
 

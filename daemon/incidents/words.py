@@ -67,8 +67,8 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "first-update": "A primeira mensagem foi entregue.",
         "budget-warned": "{spent} de {limit} já foram usados: {budget}.",
         "budget-passed": "O limite de {limit} foi ultrapassado: {budget}.",
-        "paged": "{to} recebeu chamada (etapa {step}, rodada {cycle}){instead_fallback}.",
-        "paged-otherwise": "{to} recebeu a chamada, porque {instead_of} não entregou.",
+        "paged": "Chamada enviada a {to} (etapa {step}, rodada {cycle}){instead_fallback}.",
+        "paged-otherwise": "Chamada enviada a {to}, porque {instead_of} não entregou.",
         "unreachable": "Não foi possível chamar: {problems}.",
         "escalation-stopped": "As chamadas pararam: {reason}.",
         "escalation-exhausted": "Ninguém respondeu; o último recurso foi chamado: {to}.",
@@ -93,6 +93,10 @@ _PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "was": " (antes: {0})",
         "acknowledged": "alguém assumiu",
         "resolved": "o incidente foi resolvido",
+        "critical": "crítica",
+        "error": "erro",
+        "warning": "aviso",
+        "info": "informação",
     },
 }
 _FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -191,7 +195,14 @@ def _listed(name: str, between: str) -> Callable[[_Data, str], str]:
     return lambda data, _language: between.join(str(item) for item in data.get(name, ())) or "?"
 
 
+def _severity(name: str) -> Callable[[_Data, str], str]:
+    return lambda data, language: _PHRASES[language].get(str(data.get(name, "?")), str(data.get(name, "?")))
+
+
 _SPECIAL: Final[Mapping[str, Callable[[_Data, str], str]]] = {
+    "severity": _severity("severity"),
+    "old": _severity("old"),
+    "new": _severity("new"),
     "alert": _alert,
     "detail": _detail,
     "because": _because,

@@ -1,5 +1,4 @@
-"""The HTTP surface: a JSON API, health and metrics, served by Starlette. `build` makes the ASGI application."""
+"""The HTTP surface: a JSON API, health and metrics, served by Starlette; `daemon.web.app.build` makes the application.
 
-from daemon.web.app import build
-
-__all__ = ["build"]
+Nothing is imported here: rules are evaluated before the web is even loaded, so that watching begins at once.
+"""

@@ -109,6 +109,15 @@ def test_A8_a_passed_budget_pages_the_next_step(world):
     assert "rui@example.org" in {row[0] for row in rows}
 
 
+def test_A8_clocks_that_are_passed_at_once_escalate_by_one_step():
+    """Identification and first update have the same limit: people are paged once for both, not two steps at a time."""
+    world = World()
+    world.fire()
+    world.wait(5 * MINUTE)
+    assert world.kinds().count("budget-passed") == 2
+    assert world.pages() == ["opened", "budget"]
+
+
 def test_A8_a_daemon_that_slept_through_both_says_only_that_it_is_passed(world):
     """After a long sleep there is one message for each clock, and no warning of what is over."""
     world.wait(10 * MINUTE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -151,7 +152,7 @@ def test_twenty_thousand_series_are_written_by_the_store_s_writer(tmp_path):
     samples = tuple(Sample("m", (("host", f"h{n}"),), float(n), NOW) for n in range(20_000))
     for second in range(3):
         one = Batch("many", NOW + second, samples)
-        store.write_now(lambda tx, one=one: history.append(tx, [one]))
+        store.write_now(partial(history.append, batches=[one]))
     assert store.read_now(history.size_bytes) < 3 * 20_000 * 20
     assert store.read_now(lambda conn: [len(b.samples) for b in history.load(conn, 0)]) == [20_000] * 3
     store.close()

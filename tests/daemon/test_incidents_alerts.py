@@ -267,7 +267,7 @@ def test_S11_an_event_after_the_verification_wants_another_one():
 
 
 def test_S11_an_event_that_happens_again_is_told_and_reopens():
-    """In an open incident it is a line in the timeline; in one that a person resolved it is news, and opens it again."""
+    """In an open incident it is a line in the timeline; one that a person resolved it opens again."""
     world = World()
     world.fire("crash", active_ms=0, text="one")
     world.wait(SECOND)
@@ -371,7 +371,7 @@ def test_a_set_clock_moves_the_incident_with_it(moved):
 
 
 def test_old_closed_incidents_go_and_their_events_stay():
-    """Pruning removes what was closed long ago with its messages; the audit trail stays whole and numbers are not reused."""
+    """Pruning removes what was closed long ago with its messages; the audit trail stays whole."""
     world = World()
     world.fire()
     world.resolve()

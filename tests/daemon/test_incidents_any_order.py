@@ -138,7 +138,7 @@ def test_A7_A8_whatever_happens_in_whatever_order(steps):
 
 @given(st.lists(st.tuples(st.sampled_from(ALERTS), st.sampled_from(["up", "down", "unknown"])), max_size=30))
 def test_A7_everything_ends_once_all_is_calm(told):
-    """After any alerts, when all have resolved and are known, everything but events' incidents is resolved in the end."""
+    """After any alerts, when all have resolved and are known, only events' incidents stay open."""
     world = World()
     for (rule, labels), wish in told:
         alert(world, rule, labels, wish)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import stat
 import threading
@@ -252,7 +251,7 @@ def test_a_backup_overwrites_nothing(store, tmp_path, kind):
         target.symlink_to(tmp_path / "elsewhere")
     else:
         target = folder / "missing" / "copy.db"
-    with pytest.raises(StoreError, match="exists|no directory"):
+    with pytest.raises(StoreError, match=r"exists|no directory"):
         store.backup(target)
     assert {path.name for path in folder.iterdir()} <= {"copy.db"}
     assert not (tmp_path / "elsewhere").exists()
@@ -263,4 +262,4 @@ def test_size_counts_the_log(store):
     """The size on disk is that of the database and its log."""
     store.write_now(put("a", "x" * 100_000))
     assert store.size_bytes() >= 100_000
-    assert store.size_bytes() == sum(os.stat(store.directory / name).st_size for name in ("recuo.db", "recuo.db-wal"))
+    assert store.size_bytes() == sum((store.directory / name).stat().st_size for name in ("recuo.db", "recuo.db-wal"))

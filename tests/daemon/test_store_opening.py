@@ -43,7 +43,7 @@ def alter(path, *sql: str) -> None:
 def test_a_second_daemon_is_refused_and_told_the_first_one_s_pid(tmp_path):
     """While one process has the state, another one cannot open it, and learns the first one's pid; then it can."""
     child = subprocess.Popen([sys.executable, "-c", _HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert child.stdout.readline() == b"held\n"
+    assert child.stdout is not None and child.stdout.readline() == b"held\n"
     error = refused(tmp_path)
     assert (error.kind, error.pid) == ("locked", child.pid)
     assert f"process {child.pid}" in str(error)
@@ -145,7 +145,7 @@ def test_links_and_devices_in_the_state_are_refused(tmp_path, name, how):
 
 
 def test_the_directory_itself_may_be_a_link(tmp_path):
-    """systemd makes the state directory of a DynamicUser= service a link: that works."""
+    """With DynamicUser= systemd makes the state directory a link: that works."""
     (tmp_path / "private").mkdir(mode=0o700)
     (tmp_path / "state").symlink_to(tmp_path / "private")
     store = Store.open(tmp_path / "state")

@@ -47,7 +47,8 @@ class Alert:
     unknown_since: Instant | None = None
     ended_at: Instant | None = None
     evaluated_at: Instant = -1
-    paused: int = 0  # for `absent`: how long it was unknown since the last sample
+    silent_since: Instant | None = None  # of `absent`: the last sample
+    paused: int = 0  # and how long it was unknown since
 
 
 @dataclass
@@ -95,29 +96,35 @@ class Model:
             source.failing_since = batch.at if source.failing_since is None else source.failing_since
             return
         source.ok_at, source.failing_since = batch.at, None
-        touched = [key for key in {(s.metric, s.labels) for s in batch.samples} if self._keep(source, batch, key)]
         present = {(s.metric, s.labels) for s in batch.samples}
+        touched = {key: self._keep(source, batch, key) for key in present}
         for key in present & set(self.series):
             self.series[key].ended = False
         if batch.complete:
             self._end_missing(source, present)
         for rule in self.ordered:
-            for labels in sorted({rule.key(labels) for metric, labels in touched if self._reads(rule, metric, labels)}):
-                self._visit(rule, self._own_labels(rule, labels))
+            for labels in sorted({self._key(rule, key[1]) for key in present if self._gets(rule, key, touched[key])}):
+                self._visit(rule, labels)
             if rule.form in {"event", "absent"} and self._source_of(rule) is source:
                 for labels in [labels for name, labels in self.alerts if name == rule.name]:
                     self._visit(rule, labels)
-        self._combine()
+        self._visit_due()
 
     def advance(self, now: Instant) -> None:
         """Everything that ends by itself until `now`, each at its own instant (S3)."""
         while (deadline := self.next_deadline()) is not None and deadline <= now:
             self.now = deadline
-            for rule, labels, alert in list(self._all()):
-                if any(alert.evaluated_at < due <= deadline for due in self._deadlines(rule, labels, alert)):
-                    self._visit(rule, labels)
-            self._combine()
+            self._visit_due()
         self.now = now
+
+    def _visit_due(self) -> None:
+        """Evaluate what ends now, and then what is made of it: at one instant, parts come before wholes."""
+        for rule, labels, alert in list(self._all()):
+            if not rule.parts and any(
+                alert.evaluated_at < due <= self.now for due in self._deadlines(rule, labels, alert)
+            ):
+                self._visit(rule, labels)
+        self._combine()
 
     def shift(self, delta: int) -> None:
         """The wall clock was stepped: every instant that is in flight moves with it."""
@@ -130,19 +137,20 @@ class Model:
             source.failing_since = None if source.failing_since is None else source.failing_since + delta
         for alert in self.alerts.values():
             alert.evaluated_at += delta
-            for name in ("active_at", "false_since", "clear_since", "unknown_since", "ended_at"):
+            for name in ("active_at", "false_since", "clear_since", "unknown_since", "ended_at", "silent_since"):
                 if getattr(alert, name) is not None:
                     setattr(alert, name, getattr(alert, name) + delta)
 
     def restart(self, down: int) -> None:
-        """S8: the time down counts as unknown; nothing else changes."""
+        """S8: nothing is lost; what is in flight is unknown while the process is down, and until there is a new answer."""
         for alert in self.alerts.values():
-            if alert.unknown_since is None:
+            if alert.unknown_since is None and alert.state != "inactive":
                 alert.unknown_since = self.now
         self.now += down
-        for rule, labels, alert in list(self._all()):
-            if rule.form in {"all", "any", "absent"} or self._answer(rule, labels).truth is not None:
-                self._known_again(alert)
+        for rule, labels, _ in list(self._all()):
+            if rule.form in {"event", "absent"}:
+                self._visit(rule, labels)
+        self._visit_due()
 
     # ------------------------------------------------------------------------------------------------ what comes out
 
@@ -174,30 +182,27 @@ class Model:
 
     # -------------------------------------------------------------------------------------------- samples and series
 
-    def _keep(self, source: Source, batch: Batch, key: tuple[str, Labels]) -> bool:
-        """Put a batch's samples of one series in their place; whether the series got any (S2)."""
+    def _keep(self, source: Source, batch: Batch, key: tuple[str, Labels]) -> list[Point]:
+        """Put a batch's samples of one series in their place; those that found it free (S2)."""
         metric, labels = key
-        edge = batch.at - source.lag - self._horizon(metric)
-        got = False
+        got = []
         for sample in batch.samples:
-            if (sample.metric, sample.labels) != key or not math.isfinite(sample.value) or sample.at <= edge:
+            if (sample.metric, sample.labels) != key or not math.isfinite(sample.value):
                 continue
             if sample.id and (metric, sample.id) in self.seen_ids:
                 continue
             self.seen_ids.add((metric, sample.id))
             series = self.series.setdefault(key, Series(metric, labels, source.metrics[metric]))
-            got |= series.put(Point(sample.at, sample.value))
+            point = Point(sample.at, sample.value, batch.at - source.lag - sample.at)
+            if series.put(point):
+                got.append(point)
         return got
 
-    def _horizon(self, metric: str) -> int:
-        """How far back the widest window on a metric looks."""
-        looks = [
-            self._over(rule)
-            for rule in self.ordered
-            for target in (rule.target, rule.numerator)
-            if target and target.metric == metric
-        ]
-        return max(looks, default=0)
+    def _gets(self, rule: NaiveRule, key: tuple[str, Labels], points: Sequence[Point]) -> bool:
+        """Whether a rule gets any of a series' new points: it reads the series, and they are not beyond its window."""
+        if not any(target.picks(*key) for target in (rule.target, rule.numerator) if target):
+            return False
+        return any(point.late < self._over(rule) for point in points)
 
     def _over(self, rule: NaiveRule) -> int:
         return rule.over if rule.over is not None else self._source_of(rule).stale_after
@@ -222,20 +227,20 @@ class Model:
         assert rule.target
         return self.by_metric[rule.target.metric]
 
-    def _reads(self, rule: NaiveRule, metric: str, labels: Labels) -> bool:
-        return any(target.picks(metric, labels) for target in (rule.target, rule.numerator) if target)
-
     def _series(self, rule: NaiveRule, labels: Labels, *, numerator: bool = False) -> list[Series]:
+        """The series of one alert, with the points that came in time for the rule's windows."""
         target = rule.numerator if numerator else rule.target
         assert target
-        return [
-            series
+        found = [
+            series.of(self._over(rule))
             for (metric, own), series in sorted(self.series.items())
-            if target.picks(metric, own) and (rule.form == "absent" or rule.key(own) == labels)
+            if target.picks(metric, own) and self._key(rule, own) == labels
         ]
+        return [series for series in found if series.points]
 
-    def _own_labels(self, rule: NaiveRule, labels: Labels) -> Labels:
-        return rule.target.equalities() if rule.form == "absent" and rule.target else labels
+    def _key(self, rule: NaiveRule, labels: Labels) -> Labels:
+        """The labels of the alert that a series belongs to; an absence is about all that is selected."""
+        return rule.target.equalities() if rule.form == "absent" and rule.target else rule.key(labels)
 
     # ---------------------------------------------------------------------------------------------------- conditions
 
@@ -318,19 +323,29 @@ class Model:
                     yield rule, labels, alert
 
     def _combine(self) -> None:
-        """Evaluate every `all` and `any`, parts before wholes."""
+        """Evaluate every `all` and `any`, parts before wholes; one that says nothing any more is forgotten."""
         for rule in self.ordered:
             if rule.form not in {"all", "any"}:
                 continue
             for labels in self._joined(rule):
                 self._visit(rule, labels)
+                alert = self.alerts[rule.name, labels]
+                if alert.state == "inactive" and alert.unknown_since is None:
+                    del self.alerts[rule.name, labels]
+
+    def _names(self, rule: NaiveRule) -> set[str] | None:
+        """The label names of a rule's alerts; None while there are none. A composite has those that its parts share."""
+        if rule.parts:
+            known = [names for part in rule.parts if (names := self._names(self.by_name[part])) is not None]
+            return set.intersection(*known) if known else None
+        alerts = [labels for name, labels in self.alerts if name == rule.name]
+        return {name for labels in alerts for name, _ in labels} if alerts else None
 
     def _joined(self, rule: NaiveRule) -> list[Labels]:
-        """The label sets of a composite: what its parts' alerts have in common, where they have it."""
-        parts = [[labels for name, labels in self.alerts if name == part] for part in rule.parts]
-        names = [{name for labels in part for name, _ in labels} for part in parts if part]
-        shared = set.intersection(*names) if names else set()
-        found = {tuple(pair for pair in labels if pair[0] in shared) for part in parts for labels in part}
+        """The label sets of a composite: what its parts' alerts have in common, and what it already speaks of."""
+        shared = self._names(rule) or set()
+        parts = {labels for name, labels in self.alerts if name in rule.parts}
+        found = {tuple(pair for pair in labels if pair[0] in shared) for labels in parts}
         return sorted(found | {labels for name, labels in self.alerts if name == rule.name})
 
     def _visit(self, rule: NaiveRule, labels: Labels) -> None:
@@ -401,28 +416,30 @@ class Model:
             alert.active_at += away
         alert.false_since = None if alert.false_since is None else alert.false_since + away
         alert.clear_since = None if alert.clear_since is None else alert.clear_since + away
-        alert.paused += away
 
     def _absent_since(self, rule: NaiveRule) -> Instant:
-        newest = self._newest(self._series(rule, ()))
+        assert rule.target
+        newest = self._newest(self._series(rule, rule.target.equalities()))
         return max(newest, self.boot)
 
     def _absent(self, rule: NaiveRule, alert: Alert) -> None:
-        """S11: `for` counts from the last sample, else from boot; unknown while the source fails."""
+        """S11: `for` counts from the last sample, else from boot; silence while the source fails does not count."""
         since = self._absent_since(rule)
-        if since == self.now:
-            alert.paused = 0
+        if since != alert.silent_since:
+            alert.silent_since, alert.paused = since, 0
         if self._failing(self._source_of(rule)):
             if alert.unknown_since is None:
                 alert.unknown_since = self.now
             return
-        self._known_again(alert)
-        if self.now - since - alert.paused >= rule.hold:
-            if alert.state != "firing":
-                alert.state, alert.active_at = "firing", since + alert.paused
-            alert.false_since = None
+        if alert.unknown_since is not None:
+            alert.paused += max(0, self.now - max(alert.unknown_since, since))
+        if self.now - since - alert.paused < rule.hold:
+            self._step(rule, alert, Answer(False))
             return
-        self._step(rule, alert, Answer(False))
+        self._known_again(alert)
+        alert.false_since = None
+        if alert.state != "firing":
+            alert.state, alert.active_at = "firing", since + alert.paused
 
     # ----------------------------------------------------------------------------------------------------- deadlines
 
@@ -447,7 +464,7 @@ class Model:
             yield self._newest(self._series(rule, labels)) + self._source_of(rule).lag + self._over(rule)
         if alert.state == "pending" and alert.active_at is not None:
             yield alert.active_at + rule.hold
-        if alert.false_since is not None and rule.clear is None:
+        if alert.false_since is not None:
             yield alert.false_since + rule.keep
-        if alert.false_since is not None and alert.clear_since is not None:
-            yield max(alert.false_since + rule.keep, alert.clear_since + rule.clear_hold)
+        if alert.clear_since is not None:
+            yield alert.clear_since + rule.clear_hold

@@ -173,13 +173,14 @@ def rule_sets(draw: st.DrawFn, *forms: st.SearchStrategy[dict[str, Any]], compos
 
 
 class Poll(NamedTuple):
-    """One poll `wait` ms after what came before; one byte for each series says what it brings."""
+    """`times` polls of a source, each `wait` ms after what came before; a byte for each series says what it brings."""
 
     wait: int
     source: SourceCase
-    bytes: bytes
-    failed: bool
-    complete: bool
+    bytes: bytes = b""
+    failed: bool = False
+    complete: bool = True
+    times: int = 1
 
 
 class Look(NamedTuple):
@@ -213,22 +214,26 @@ _DELTAS = st.sampled_from((-3_600_000, -5_000, -1, 1, 2_500, 5_000, 3_600_000))
 @st.composite
 def _polls(draw: st.DrawFn, sources: tuple[SourceCase, ...]) -> Poll:
     source = draw(st.sampled_from(sources))
-    brings = draw(st.binary(max_size=len(source.series)))
-    outcome = draw(st.sampled_from(("ok",) * 8 + ("failed", "partial")))
-    return Poll(draw(_WAITS), source, brings, outcome == "failed", outcome != "partial")
+    outcome = draw(st.sampled_from(("calm",) * 6 + ("wild",) * 4 + ("failed", "partial")))
+    if outcome == "failed":
+        return Poll(draw(_WAITS), source, failed=True, times=draw(st.integers(1, 6)))
+    brings = draw(st.binary(min_size=3, max_size=len(source.series)))
+    if outcome == "calm":
+        brings = bytes(byte & 7 for byte in brings)
+    return Poll(draw(_WAITS), source, brings, complete=outcome != "partial", times=draw(st.integers(1, 8)))
 
 
 def histories(
-    sources: tuple[SourceCase, ...] = SOURCES, *, steps: bool = False, restarts: bool = False, most: int = 40
+    sources: tuple[SourceCase, ...] = SOURCES, *, steps: bool = False, restarts: bool = False, most: int = 30
 ) -> st.SearchStrategy[list[Event]]:
     """What happens, in order; with clock steps and restarts where asked."""
     kinds: list[st.SearchStrategy[Event]] = [_polls(sources)] * 8
-    kinds += [st.builds(Look, _WAITS), st.builds(Look, _LONG_WAITS)]
+    kinds.append(st.builds(Look, st.one_of(_WAITS, _LONG_WAITS)))
     if steps:
         kinds.append(st.builds(Step, _DELTAS))
     if restarts:
         kinds.append(st.builds(Restart, _DOWN))
-    return st.lists(st.one_of(*kinds), min_size=3, max_size=most)
+    return st.lists(st.one_of(*kinds), min_size=6, max_size=most)
 
 
 class Bringer:

@@ -14,10 +14,11 @@ from triggers.base import Kind
 
 
 class Point(NamedTuple):
-    """One accepted sample."""
+    """One sample, and how much older than the newest instant of any window it was when it came."""
 
     at: Instant
     value: float
+    late: int = 0
 
 
 @dataclass
@@ -36,6 +37,10 @@ class Series:
             return False
         self.points = sorted([*self.points, point])
         return True
+
+    def of(self, over: int) -> Series:
+        """The part that came in time for windows of this length (S2): what is beyond one never was in it."""
+        return Series(self.metric, self.labels, self.kind, [p for p in self.points if p.late < over], self.ended)
 
     def within(self, start: Instant, end: Instant) -> Series:
         """The part in `(start, end]` (S2)."""

@@ -35,9 +35,7 @@ def _samples(series: AllSeries) -> list[Sample]:
     ]
 
 
-def active_alerts(
-    bodies: Mapping[str, Mapping[str, Any]], series: AllSeries, step_ms: int, steps: int
-) -> list[Active]:
+def active_alerts(bodies: Mapping[str, Mapping[str, Any]], series: AllSeries, step_ms: int, steps: int) -> list[Active]:
     """Every alert that is pending or firing at 0, step, ..., by the engine evaluated at those instants only.
 
     The episodes that `replay` tells are checked against the same steps on the way.
@@ -81,6 +79,4 @@ def _firing_episodes(found: Sequence[Active], step_ms: int, end: Instant) -> lis
     for one in found:
         if one.state == "firing":
             firing.setdefault((one.rule, one.labels, one.active_at_ms), []).append(one.at_ms)
-    return sorted(
-        (*key, seen[0], seen[-1] + step_ms if seen[-1] < end else None) for key, seen in firing.items()
-    )
+    return sorted((*key, seen[0], seen[-1] + step_ms if seen[-1] < end else None) for key, seen in firing.items())

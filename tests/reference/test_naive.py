@@ -21,7 +21,7 @@ from tests.reference.naive_cases import (
 )
 from tests.reference.profiles import oracle
 
-PATHS = pytest.mark.parametrize("options", [{}], ids=["lists"])
+PATHS = pytest.mark.parametrize("options", [{}, {"drowsy": True}], ids=["prompt", "drowsy"])
 
 
 @PATHS
@@ -75,4 +75,15 @@ def test_S12_all_and_any(options, rules: Rules, events: list[Event]) -> None:
 @oracle(80)
 def test_a_step_of_the_clock_moves_everything_in_flight(options, rules: Rules, events: list[Event]) -> None:
     """After the wall clock was stepped everything goes on as if it had not been, at the new time."""
+    Arena(rules, SOURCES, **options).play(events)
+
+
+@PATHS
+@given(
+    rules=rule_sets(metric_rules(), ratio_rules(), event_rules(), absent_rules(), composites=True),
+    events=histories(SOURCES, restarts=True),
+)
+@oracle(80)
+def test_S8_a_restart_loses_nothing(options, rules: Rules, events: list[Event]) -> None:
+    """An engine made from what was kept goes on as the one that was, less the time that it was down."""
     Arena(rules, SOURCES, **options).play(events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -30,7 +31,5 @@ REAL = der_of()
 @given(st.binary(max_size=200) | st.integers(0, len(REAL)).map(lambda end: REAL[:end]))
 def test_what_is_no_certificate_is_a_value_error(data):
     """Whatever a peer shows, reading it ends in an instant or in ValueError."""
-    try:
-        assert certificate.not_after(data) >= 0 or True
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        assert isinstance(certificate.not_after(data), int)
