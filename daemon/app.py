@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from daemon import banner, emergency, escalation, faults, figures, history, incidents, logs, tokens, watching
+from daemon import banner, emergency, escalation, faults, figures, history, incidents, logs, tally, tokens, watching
 from daemon.clock import SystemClock
 from daemon.config import Config, ConfigError, Loaded, load
 from daemon.context import PluginContext, Threads
@@ -62,13 +63,14 @@ class Daemon:
         self.started_at: Instant = clock.now()
         self.telemetry = Telemetry()
         self.threads = Threads()
-        self.outbox_results: dict[str, Result] = {}
+        self.counted = store.read_now(tally.newest)
+        """Up to which event the timeline has been counted for the metrics."""
         self._bound = bound
         self._server: uvicorn.Server | None = None
         self._contexts: dict[tuple[str, str], PluginContext] = {}
         self._stopping = asyncio.Event()
         self.reloading = Reloading(self, loaded, reread)
-        self.engine = watching.restored(loaded, store, clock.now())
+        self.engine, decided = watching.restored(loaded, store, clock.now())
         self.loop = Loop(
             self.engine,
             store,
@@ -78,6 +80,7 @@ class Daemon:
             on_messages=self._messages_may_wait,
             on_turn=self._turned,
         )
+        self.loop.decided(decided)
         self.scheduler = Scheduler(clock, self.telemetry, self.loop.deliver)
         self.outbox = Outbox(
             store,
@@ -149,7 +152,7 @@ class Daemon:
         log.info("first evaluation", since_start_ms=_since_start_ms())
         self._server = server(await asyncio.to_thread(self._web))
         serving = asyncio.create_task(self._server.serve(sockets=[self._bound]))
-        while not self._server.started and not serving.done():
+        while not self._server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         announce(self.store.directory, self.url)
         self.systemd.ready(banner.one_line(self.loaded))
@@ -190,7 +193,6 @@ class Daemon:
         self.systemd.alive()
 
     def _delivered(self, result: Result) -> None:
-        self.outbox_results[result.receiver] = result
         self.telemetry.deliveries.labels(result.receiver, result.result).inc()
         if result.result == "delivered":
             self.telemetry.delivery_seconds.labels(result.receiver).observe(result.age_ms / 1000)
@@ -227,6 +229,7 @@ def main(
     config: Path,
     state: Path,
     listen: str | None = None,
+    *,
     observe: bool = False,
     as_json: bool = False,
     environ: Mapping[str, str] = os.environ,
@@ -236,6 +239,7 @@ def main(
     0 stopped in order; 1 cannot run here now (the port or the state is in use, the disk is full); 2 the input is wrong
     (configuration, listen address, a state file that cannot be used).
     """
+    faulthandler.enable()
     logs.set_up(as_json=as_json or logs.under_systemd())
 
     def reread() -> Loaded:
@@ -273,12 +277,19 @@ def _run(loaded: Loaded, reread: Callable[[], Loaded], state: Path, listen: str,
 
 
 async def _serve(
-    loaded: Loaded, reread: Callable[[], Loaded], store: Store, bound: socket.socket, clock: SystemClock, *, banner_wanted: bool
+    loaded: Loaded,
+    reread: Callable[[], Loaded],
+    store: Store,
+    bound: socket.socket,
+    clock: SystemClock,
+    *,
+    banner_wanted: bool,
 ) -> int:
     daemon = Daemon(loaded, store, bound, clock=clock, systemd=Systemd.from_environment(), reread=reread)
     faults.report_to(loaded.config)
     if banner_wanted and not logs.under_systemd():
-        print("\n".join(banner.lines(daemon)), flush=True)
+        sys.stdout.write("\n".join([*banner.lines(daemon), ""]))
+        sys.stdout.flush()
     else:
         for name, value in banner.facts(daemon).items():
             log.info(name, **value)
@@ -287,5 +298,5 @@ async def _serve(
 
 def _refuse(text: str, code: int) -> int:
     for line in text.splitlines():
-        print(f"recuo: {logs.printable(line)}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"recuo: {logs.printable(line)}\n")
     return code

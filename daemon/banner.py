@@ -74,9 +74,7 @@ def lines(daemon: Daemon) -> Iterator[str]:
     plan = watching.plan(loaded)
     names = ", ".join(plan.rules)
     sources = ", ".join(config.sources)
-    yield from _pairs(
-        (say["watched"], say["rules"].format(rules=names, sources=sources) if names else say["nothing"])
-    )
+    yield from _pairs((say["watched"], say["rules"].format(rules=names, sources=sources) if names else say["nothing"]))
     yield from _pairs(*((say["off"], f"{off.part}: {off.reason}") for off in loaded.off))
     yield from _pairs(*((say["people"], words) for words in reachability(config) or [say["reached"]]))
     yield say["stop"]

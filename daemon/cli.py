@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "resolve": ("daemon.commands.incidents", "Say that an incident is over."),
     "checklist": ("daemon.commands.incidents", "The checklist after an incident, or the answer to an item."),
     "token": ("daemon.commands.admin", "Make, list and revoke API tokens."),
+    "backtest": ("daemon.commands.backtest", "What the configuration would have done over recorded samples."),
     "reload": ("daemon.commands.admin", "Read the configuration again, whole or not at all."),
     "doctor": ("daemon.commands.admin", "What a person could put right."),
     "backup-state": ("daemon.commands.admin", "Save a checked copy of the state."),

@@ -13,6 +13,7 @@ FILE = "daemon.json"
 def announce(state_dir: Path, url: str) -> None:
     """Say where the API answers; the file is replaced whole."""
     partial = state_dir / f".{FILE}"
+    partial.touch(mode=0o600)
     partial.write_text(json.dumps({"pid": os.getpid(), "url": url}) + "\n", "utf-8")
     partial.replace(state_dir / FILE)
 

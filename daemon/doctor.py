@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import stat
 from collections.abc import AsyncIterator
@@ -48,7 +47,9 @@ def _configuration(daemon: Daemon) -> list[DoctorCheck]:
         checks.append(DoctorCheck(name=off.part, level="warn", detail=f"off: {off.reason}", fix=fix))
     if daemon.config.mode == "observe":
         checks.append(
-            DoctorCheck(name="mode", level="warn", detail="observe: nothing is done", fix="set mode: live when you trust it")
+            DoctorCheck(
+                name="mode", level="warn", detail="observe: nothing is done", fix="set mode: live when you trust it"
+            )
         )
     return checks
 
@@ -65,9 +66,11 @@ def _state(daemon: Daemon) -> list[DoctorCheck]:
     free = shutil.disk_usage(directory).free
     if free < _LITTLE_SPACE:
         detail = f"only {free // 1_048_576} MiB are free where the state is"
-        checks.append(DoctorCheck(name="disk", level="warn", detail=detail, fix=f"make room on the disk of {directory}"))
+        checks.append(
+            DoctorCheck(name="disk", level="warn", detail=detail, fix=f"make room on the disk of {directory}")
+        )
     token = directory / "token"
-    if token.exists() and stat.S_IMODE(os.stat(token).st_mode) & 0o077:
+    if token.exists() and stat.S_IMODE(token.stat().st_mode) & 0o077:
         checks.append(
             DoctorCheck(name="token", level="fail", detail=f"others can read {token}", fix=f"chmod 600 {token}")
         )
@@ -89,7 +92,9 @@ def _sources(daemon: Daemon) -> list[DoctorCheck]:
         checks.append(DoctorCheck(name=f"source {health.name}", level=level, detail=health.last_reason, fix=fix))
     if not daemon.config.sources:
         checks.append(
-            DoctorCheck(name="sources", level="fail", detail="nothing is watched", fix="add a source to the configuration")
+            DoctorCheck(
+                name="sources", level="fail", detail="nothing is watched", fix="add a source to the configuration"
+            )
         )
     return checks
 
@@ -97,9 +102,9 @@ def _sources(daemon: Daemon) -> list[DoctorCheck]:
 def _people(daemon: Daemon) -> list[DoctorCheck]:
     config, now = daemon.config, daemon.clock.now()
     fix = "give contacts to people, and a receiver of their kind"
-    checks = [
-        DoctorCheck(name="people", level="fail", detail=words, fix=fix) for words in reachability(config)
-    ] or [_ok("people", "everyone can be reached")]
+    checks = [DoctorCheck(name="people", level="fail", detail=words, fix=fix) for words in reachability(config)] or [
+        _ok("people", "everyone can be reached")
+    ]
     for name, schedule in config.schedules.items():
         person = oncall.on_call(schedule, now)
         if person is None:
@@ -120,7 +125,9 @@ async def _receivers(daemon: Daemon) -> AsyncIterator[DoctorCheck]:
 
 async def _ask(daemon: Daemon, name: str) -> DoctorCheck:
     try:
-        return _ok(f"receiver {name}", await outbox.check_receiver(daemon.config, name, daemon.context("receiver", name)))
+        return _ok(
+            f"receiver {name}", await outbox.check_receiver(daemon.config, name, daemon.context("receiver", name))
+        )
     except DeliveryError as err:
         fix = "pages through it would not arrive; see its part of the configuration"
         return DoctorCheck(name=f"receiver {name}", level="fail", detail=err.reason, fix=fix)

@@ -1,8 +1,8 @@
 """The last way to reach people: when the state cannot be written, pages cannot go through it.
 
-Watching goes on, and what fires is known; so after some seconds of trouble everyone who can be reached is told directly,
-once for each trouble and again for each alert that fires within it. Nothing of this is recorded, which is why it is only done
-then.
+Watching goes on, and what fires is known; so after some seconds of trouble everyone who can be reached is told
+directly, once for each trouble and again for each alert that fires within it. Nothing of this is recorded, which is why
+it is only done then.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _TITLES = {
     "pt-BR": "[critical] {service}: o Recuo não consegue gravar o seu estado",
 }
 _TEXTS = {
-    "en": "Recuo goes on watching, but it records nothing and escalates nothing until its state can be written again: {why}.",
+    "en": (
+        "Recuo goes on watching, but it records nothing and escalates nothing "
+        "until its state can be written again: {why}."
+    ),
     "pt-BR": "O Recuo continua a observar, mas nada registra e nada escala até poder gravar o seu estado: {why}.",
 }
 _FIRING = {"en": "Firing now and not recorded: {rules}.", "pt-BR": "Disparando agora, sem registro: {rules}."}
@@ -72,11 +75,15 @@ class Emergency:
             (w.receiver, w.address): w for w in local_ways(config)
         }
         log.error("people are told directly that the state cannot be written", ways=len(ways))
-        await asyncio.gather(*(self._send(config, way, _message(config, way, why, rules, now)) for way in ways.values()))
+        await asyncio.gather(
+            *(self._send(config, way, _message(config, way, why, rules, now)) for way in ways.values())
+        )
 
     def _everyone(self, config: Config, now: Instant) -> list[Reach]:
         policies = [p for name, p in config.escalation.items() if name == "default"] or list(config.escalation.values())
-        targets = [t for p in policies for s in p.steps for t in s.targets] + [t for p in policies for t in p.fallback_targets]
+        targets = [t for p in policies for s in p.steps for t in s.targets] + [
+            t for p in policies for t in p.fallback_targets
+        ]
         return list(resolve(config, targets, now).ways)
 
     async def _send(self, config: Config, way: Reach, message: Message) -> None:
@@ -88,7 +95,9 @@ class Emergency:
                 notifier = plugins.load("notifier", receiver.kind)
                 await notifier.send(receiver, message, way.address, self._context("receiver", way.receiver))
         except (DeliveryError, TimeoutError, OSError) as err:
-            log.error("a direct page was not delivered", receiver=way.receiver, why=getattr(err, "reason", type(err).__name__))
+            log.warning(
+                "a direct page was not delivered", receiver=way.receiver, why=getattr(err, "reason", type(err).__name__)
+            )
 
 
 def _message(config: Config, way: Reach, why: str, rules: list[str], now: Instant) -> Message:

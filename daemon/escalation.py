@@ -337,5 +337,3 @@ def _enqueue(tx: sqlite3.Connection, way: Reach, incident_id: int, message: mess
 def _names(ways: Sequence[Reach]) -> list[str]:
     """Whom a page goes to, as the timeline shows it: people by their key, never by their address."""
     return [f"{way.person} ({way.receiver})" if way.person else way.receiver for way in ways]
-
-

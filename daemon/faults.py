@@ -30,7 +30,7 @@ def capture(_logger: object, _method: str, event: MutableMapping[str, Any]) -> M
 def report_to(config: Config) -> bool:
     """Begin to report, if the configuration says where; True if it does.
 
-    What goes out is redacted, holds no local variables and no request bodies: the state of an incident is nobody else's.
+    What goes out is redacted, and holds no local variables and no request bodies: an incident is nobody else's.
     """
     dsn = config.telemetry.sentry_dsn
     if dsn is None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from daemon import incidents, outbox
+from daemon import incidents, outbox, tally
 from daemon.store import StoreError
 from daemon.telemetry import Figure, States
 
@@ -19,10 +19,16 @@ async def read(daemon: Daemon) -> States:
     """The states at this instant. A store that cannot be read leaves its own figures out, and the others stay."""
     engine = daemon.engine
     sources, alerts, stats = engine.sources(), engine.alerts(), engine.stats
+    config, now, last = daemon.config, daemon.clock.now(), daemon.counted
     try:
         counts, messages = await daemon.store.read(_stored)
+        newest, facts = await daemon.store.read(lambda conn: tally.since(conn, last, config, now))
     except StoreError:
         counts, messages = [], []
+    else:
+        if daemon.counted == last:  # another scrape may have been quicker
+            daemon.counted = newest
+            tally.count(daemon.telemetry, facts)
     return States(
         sources=[((s.name,), float(s.failing_since is None and s.last_ok_at is not None)) for s in sources],
         source_success=[((s.name,), s.last_ok_at / 1000) for s in sources if s.last_ok_at is not None],

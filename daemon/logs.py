@@ -69,7 +69,7 @@ class _Forward(logging.Handler):
         log = structlog.get_logger(record.name)
         level = logging.getLevelName(record.levelno).lower()
         speak = getattr(log, level if level in {"debug", "info", "warning", "error", "critical"} else "info")
-        speak(record.getMessage(), exc_info=record.exc_info if record.exc_info else None)
+        speak(record.getMessage(), exc_info=record.exc_info or None)
 
 
 class _Unbreakable:

@@ -23,7 +23,7 @@ from daemon.store import Store, StoreError
 from daemon.telemetry import Telemetry
 from recuo.values import Instant, format_duration
 from triggers.base import Batch
-from triggers.engine import Engine, Transition
+from triggers.engine import AlertState, Engine, Transition
 
 log = structlog.get_logger(__name__)
 
@@ -206,11 +206,15 @@ class Loop:
         self._due_at = 0
         log.warning("the system's clock was set; holds and windows move with it", by=format_duration(moved))
         now = self._clock.now()
-        self._store.write_now(lambda tx: _move_deadlines(tx, moved, now))
+        states = self.engine.snapshot_alerts()
+        self._store.write_now(lambda tx: _move(tx, moved, states, now))
 
 
-def _move_deadlines(tx: sqlite3.Connection, moved_ms: int, now: Instant) -> None:
+def _move(tx: sqlite3.Connection, moved_ms: int, states: Sequence[AlertState], now: Instant) -> None:
+    """Everything in the store that is under way moves with the clock; what is written down stays as it was."""
     incidents.shift(tx, moved_ms)
+    incidents.save_alerts(tx, states, now=now)
+    history.shift(tx, moved_ms)
     tx.execute("UPDATE escalations SET next_at = next_at + ? WHERE next_at IS NOT NULL", (moved_ms,))
     tx.execute("UPDATE outbox SET next_attempt_at = next_attempt_at + ? WHERE state = 'queued'", (moved_ms,))
     audit.record(tx, at=now, kind="clock-stepped", actor="recuo", moved_ms=moved_ms)

@@ -177,7 +177,9 @@ class DaemonOperations:
         )
 
     async def assess(self, incident: int, *, by: str, fields: Mapping[str, str]) -> views.IncidentDetail:
-        return await self._change(incident, lambda tx, now: incidents.assess(tx, incident, by=by, fields=fields, now=now))
+        return await self._change(
+            incident, lambda tx, now: incidents.assess(tx, incident, by=by, fields=fields, now=now)
+        )
 
     async def decide(self, incident: int, *, by: str, decision: str) -> views.IncidentDetail:
         return await self._change(

@@ -49,12 +49,14 @@ class Reloading:
             fresh = await asyncio.to_thread(self._reread)
         except ConfigError as err:
             lines = tuple(redactor.text(line) for line in str(err).splitlines())
-            log.error("the configuration was not taken; the one before stays in force", by=by, problems=list(lines))
+            log.warning("the configuration was not taken; the one before stays in force", by=by, problems=list(lines))
             await self._record("reload-refused", by, problems=list(lines))
             return ReloadView(at=at, ok=False, digest=self.loaded.digest, problems=lines)
         words = tuple(changes(self.loaded.config, fresh.config))
         self.apply(fresh)
-        log.info("the configuration was taken", by=by, changes=list(words) or ["nothing changed"], digest=fresh.digest[:12])
+        log.info(
+            "the configuration was taken", by=by, changes=list(words) or ["nothing changed"], digest=fresh.digest[:12]
+        )
         await self._record("reloaded", by, digest=fresh.digest, changes=list(words))
         return ReloadView(at=at, ok=True, digest=fresh.digest, changes=words)
 
@@ -95,7 +97,9 @@ class Reloading:
     async def _record(self, kind: str, by: str, **facts: object) -> None:
         at = self._daemon.clock.now()
         try:
-            await self._daemon.store.write(lambda tx: audit.record(tx, at=at, kind=kind, actor=by, incident=None, **facts))
+            await self._daemon.store.write(
+                lambda tx: audit.record(tx, at=at, kind=kind, actor=by, incident=None, **facts)
+            )
         except StoreError as err:
             # A full disk may be the very thing that the new configuration cures: it is taken, and the log has it.
-            log.error("a reload could not be recorded", kind=kind, by=by, why=str(err))
+            log.warning("a reload could not be recorded", kind=kind, by=by, why=str(err))

@@ -112,9 +112,16 @@ class Scheduler:
     def _begin(self, source: Source) -> None:
         every_ms = source.config.every
         # Polls of one interval are spread by a little jitter, so that they do not all fall on the same instant.
-        trigger = IntervalTrigger(seconds=every_ms / 1000, jitter=min(every_ms / 1000 / 20, 2) if every_ms >= 5_000 else None)
+        trigger = IntervalTrigger(
+            seconds=every_ms / 1000, jitter=min(every_ms / 1000 / 20, 2) if every_ms >= 5_000 else None
+        )
         self._aps.add_job(
-            self._poll, trigger, args=(source.name,), id=f"poll:{source.name}", replace_existing=True, **_job_options(every_ms)
+            self._poll,
+            trigger,
+            args=(source.name,),
+            id=f"poll:{source.name}",
+            replace_existing=True,
+            **_job_options(every_ms),
         )
         task = asyncio.get_running_loop().create_task(self._poll(source.name))
         self._first.add(task)

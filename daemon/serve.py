@@ -74,7 +74,7 @@ def server(app: Any) -> uvicorn.Server:
             yield
 
         async def main_loop(self) -> None:
-            while not await self.on_tick(0):
+            while not await self.on_tick(0):  # noqa: ASYNC110 - uvicorn's own flag, set from anywhere
                 await asyncio.sleep(1)
 
     config = uvicorn.Config(

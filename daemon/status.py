@@ -84,7 +84,9 @@ def sources(daemon: Daemon) -> tuple[views.SourceView, ...]:
     found = []
     config = daemon.config
     for health in daemon.engine.sources():
-        state = "blind" if health.blind else "failing" if health.failing_since else "ok" if health.last_ok_at else "waiting"
+        state = (
+            "blind" if health.blind else "failing" if health.failing_since else "ok" if health.last_ok_at else "waiting"
+        )
         found.append(
             views.SourceView(
                 name=health.name,

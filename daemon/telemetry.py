@@ -118,7 +118,9 @@ class Telemetry:
 
     def _about_watching(self) -> None:
         registry = self.registry
-        self.polls = Counter("recuo_polls_total", "Polls by source and result.", ("source", "result"), registry=registry)
+        self.polls = Counter(
+            "recuo_polls_total", "Polls by source and result.", ("source", "result"), registry=registry
+        )
         self.poll_seconds = Histogram(
             "recuo_poll_duration_seconds", "Time a poll took.", ("source",), buckets=_POLL_BUCKETS, registry=registry
         )
@@ -157,9 +159,19 @@ class Telemetry:
         self.budgets_passed = Counter(
             "recuo_budgets_passed_total", "Budgets that were passed, by budget.", ("budget",), registry=registry
         )
-        self.pages = Counter("recuo_pages_total", "Pages handed to the outbox.", registry=registry)
+        self.opened = Counter(
+            "recuo_incidents_opened_total", "Incidents opened, and opened again.", ("how",), registry=registry
+        )
+        self.pages = Counter(
+            "recuo_pages_total",
+            "Times that people were paged: a step of an escalation, or its fallback.",
+            registry=registry,
+        )
         self.deliveries = Counter(
-            "recuo_deliveries_total", "Delivery attempts by receiver and result.", ("receiver", "result"), registry=registry
+            "recuo_deliveries_total",
+            "Delivery attempts by receiver and result.",
+            ("receiver", "result"),
+            registry=registry,
         )
         self.delivery_seconds = Histogram(
             "recuo_delivery_duration_seconds",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from daemon import history, incidents, plugins
-from daemon.configuration.models import Config
 from daemon.config import Loaded
+from daemon.configuration.models import Config
 from daemon.store import Store
 from recuo.values import Instant
 from triggers.base import MetricSpec
-from triggers.engine import Engine, SourceInfo
+from triggers.engine import Engine, SourceInfo, Transition
 from triggers.rules import RuleConfig
 from triggers.selectors import parse_selector
 
@@ -26,9 +26,7 @@ class Plan(NamedTuple):
 
 def specs(config: Config) -> dict[str, tuple[MetricSpec, ...]]:
     """The metrics that each living source declares."""
-    return {
-        name: tuple(plugins.load("source", source.kind).metrics(source)) for name, source in config.sources.items()
-    }
+    return {name: tuple(plugins.load("source", source.kind).metrics(source)) for name, source in config.sources.items()}
 
 
 def infos(config: Config) -> tuple[SourceInfo, ...]:
@@ -89,14 +87,20 @@ def _may_be_watched(rules: Mapping[str, RuleConfig], watched: Mapping[str, RuleC
     return rule is not None and bool(rule.parts) and any(_may_be_watched(rules, watched, p) for p in rule.parts)
 
 
-def restored(loaded: Loaded, store: Store, now: Instant) -> Engine:
-    """The engine with what it knew before the daemon last ended (S8); what it was down for counts as unknown."""
+def restored(loaded: Loaded, store: Store, now: Instant) -> tuple[Engine, list[Transition]]:
+    """The engine with what it knew before the daemon last ended, and what it decided on the way (S8).
+
+    The time that the daemon was down for counts as unknown for alerts, and not as quiet for incidents.
+    """
     wanted = plan(loaded)
     engine = Engine(wanted.rules, wanted.infos, now=now)
     alerts = store.read_now(incidents.alert_states)
-    down_from = store.read_now(history.last_alive)
-    if alerts or down_from is not None:
-        since = now - engine.horizon_ms()
-        batches = store.read_now(lambda conn: list(history.load(conn, since)))
-        engine.restore(alerts, batches, down_from=down_from if down_from is not None else now, now=now)
-    return engine
+    last_alive = store.read_now(history.last_alive)
+    if last_alive is None:
+        return engine, []
+    down_from = min(last_alive, now)
+    since = down_from - engine.horizon_ms()
+    batches = store.read_now(lambda conn: list(history.load(conn, since)))
+    decided = engine.restore(alerts, batches, down_from=down_from, now=now)
+    store.write_now(lambda tx: incidents.resume(tx, down_from=down_from, now=now))
+    return engine, decided

@@ -97,9 +97,7 @@ def _duration_value(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise PydanticCustomError("duration", "a duration is wanted here, like 90s or 5m")
     if isinstance(value, int) and value != 0:
-        raise PydanticCustomError(
-            "duration", "{value} has no unit; write {value}s or {value}m", {"value": value}
-        )
+        raise PydanticCustomError("duration", "{value} has no unit; write {value}s or {value}m", {"value": value})
     try:
         return parse_duration(str(value))
     except ValueError as err:

@@ -6,8 +6,8 @@ A source is one module in `triggers/sources/`, named as its `kind`. It exports
 - `metrics(config) -> Sequence[MetricSpec]`: what it will bring, declared before the first poll;
 - `async poll(config, context) -> Sequence[Sample]`: ask once, answer with samples, or raise `PollError`.
 
-Poll is cancelled at its deadline (`config.timeout`). What a probe finds out about the product, however bad, is a sample;
-`PollError` is only for *our* failure to ask (design S1).
+Poll is cancelled at its deadline (`config.timeout`). What a probe finds out about the product, however bad, is a
+sample; `PollError` is only for *our* failure to ask (design S1).
 """
 
 from __future__ import annotations

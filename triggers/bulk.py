@@ -88,7 +88,7 @@ class Bulk:
             self.series.append(series)
             self._grow(row + 1)
         self.row[series] = row
-        self.newest[row], self.horizon[row] = series.newest, series.horizon_ms
+        self.newest[row], self.horizon[row] = series.newest, min(series.nearest_ms, 1 << 61)
         self.alive[row] = series.ended_at is None and not series.is_event
         self.waiting[row] = bool(series.waiting)
         for slots in self.maps.values():
@@ -120,7 +120,7 @@ class Bulk:
         for watch, role in blocks:
             assert isinstance(watch, BlockWatch)
             self.lead(series, watch, role, watch.enter(series, role))
-        self.waiting[self.row[series]] = False
+        self.waiting[self.row[series]] = bool(series.waiting)
 
     def newest_of(self, series: Series) -> Instant:
         """The time of its newest sample."""
@@ -135,7 +135,7 @@ class Bulk:
     def refresh(self) -> None:
         """Read again what series know of themselves."""
         for series, row in self.row.items():
-            self.horizon[row], self.waiting[row] = series.horizon_ms, bool(series.waiting)
+            self.horizon[row], self.waiting[row] = min(series.nearest_ms, 1 << 61), bool(series.waiting)
         self.version += 1
 
     def forget(self, series: Series) -> None:
@@ -167,9 +167,9 @@ class Bulk:
         clean &= ats > edge - self.horizon[rows]
         clean &= ats <= edge
         clean &= shape.plain
-        self._revive(rows)
+        self._revive(rows, intake)
         if self.waiting[rows].any():
-            self._join(rows[clean], intake)
+            self._join(rows[clean], edge - ats[clean], intake)
         if shape.version != self.version:
             self._lead(shape)
         everything = bool(clean.all())
@@ -188,15 +188,12 @@ class Bulk:
         for shape in self._shapes:
             if len(shape.labels) == len(labels) and shape.metrics == metrics and shape.labels == labels:
                 return shape
-        known, found = self.source.series, []
-        for key in zip(metrics, labels, strict=True):
-            series = known.get(key) or intake.meet(self.source, *key)
-            row = self.row.get(series)
-            found.append(self.add(series) if row is None else row)
+        met = intake.meet_all(self.source, zip(metrics, labels, strict=True))
+        found = [self.add(series) if (row := self.row.get(series)) is None else row for series in met]
         rows = np.array(found, np.int64)
         plain = np.zeros(len(rows), np.bool_)
         plain[np.unique(rows, return_index=True)[1]] = True
-        plain &= np.array([not series.is_event for row in found if (series := self.series[row]) is not None])
+        plain &= np.array([not series.is_event for series in met], np.bool_)
         shape = _Shape(metrics, labels, rows, plain)
         self._shapes = [shape, *self._shapes[:1]]
         return shape
@@ -216,11 +213,12 @@ class Bulk:
         ]
         shape.version = self.version
 
-    def _join(self, rows: Ints, intake: Intake) -> None:
-        for row in rows[self.waiting[rows]].tolist():
+    def _join(self, rows: Ints, ages_ms: Ints, intake: Intake) -> None:
+        there = self.waiting[rows]
+        for row, age_ms in zip(rows[there].tolist(), ages_ms[there].tolist(), strict=True):
             series = self.series[row]
             if series is not None:
-                intake.join(series)
+                intake.join(series, age_ms)
 
     def _put(
         self, entry: _Entry, values: Floats, ats: Ints, clean: npt.NDArray[np.bool_] | None, now: Instant, intake: Intake
@@ -278,7 +276,7 @@ class Bulk:
         lag_ms = self.source.info.lag_ms
         for (watch, role), slots in self.maps.items():
             slot = int(slots[row])
-            if slot >= 0:
+            if slot >= 0 and at > now - lag_ms - watch.over_ms(self.source):
                 stale_ms = watch.stale_ms(self.source) - lag_ms
                 watch.take_one(role, at + lag_ms, slot, value, stale_ms, now)
                 intake.touch_block(watch, watch.groups_of(role, np.array([slot])))
@@ -291,7 +289,7 @@ class Bulk:
 
     # ---------------------------------------------------------------------------------------- life and death
 
-    def _revive(self, rows: Ints) -> None:
+    def _revive(self, rows: Ints, intake: Intake) -> None:
         back = rows[~self.alive[rows]]
         for row in np.unique(back).tolist():
             series = self.series[row]
@@ -299,6 +297,7 @@ class Bulk:
                 continue
             if series.ended_at is not None:
                 series.revive()
+                intake.changed = True
             self.alive[row] = True
             for (watch, role), slots in self.maps.items():
                 if slots[row] >= 0:

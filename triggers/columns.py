@@ -7,8 +7,6 @@ flight, becomes a `Group` that the state machine sees.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 
@@ -22,12 +20,6 @@ from triggers.rules import Reduce
 from triggers.watches import Group, Sink, Watch, watch_for
 
 Bools = npt.NDArray[np.bool_]
-_POOLS: Final = {Reduce.AVG, Reduce.MIN, Reduce.MAX}
-
-
-def can_block(plan: Plan) -> bool:
-    """Whether a rule can run in columns: percentiles are kept in order a group, in `triggers.windows`."""
-    return plan.condition == "ratio" or (plan.condition == "metric" and plan.config.reduce.quantile is None)
 
 
 def block_for(plan: Plan, role: int, over_ms: int) -> Block:
@@ -154,9 +146,14 @@ class BlockWatch(Watch):
         assert not self._alone or slot == group
         self.members[group] += 1
         self.living[group] += side.is_main and series.ended_at is None
-        orphan = self.orphans.pop(self.plan.alert_labels(self.keys[group]), None)
-        if orphan is not None:
-            self._in_flight(group).alert = orphan
+        labels = self.plan.alert_labels(self.keys[group])
+        if labels in self.orphans:
+            self.adopt(labels)
+        flying = self.groups.get(self.keys[group])
+        if flying is not None and self.living[group]:
+            flying.living = int(self.living[group])
+            if flying.alert is not None:
+                flying.alert.ended_at = None
         return slot
 
     def leave_block(self, series: Series, role: int) -> None:
@@ -283,12 +280,47 @@ class BlockWatch(Watch):
             found.append(group)
         return found
 
-    def refresh(self, group: Group) -> float | None:
+    def touched(self, numbers: Sequence[Ints | None], now: Instant) -> list[Group]:
+        """Evaluate the groups that samples touched."""
+        if len(numbers) == 1:
+            return self.evaluate(now, numbers[0])
+        some = [each for each in numbers if each is not None]
+        return self.evaluate(now, None if len(some) < len(numbers) else np.unique(np.concatenate(some)))
+
+    def clock_floor(self) -> Instant | None:
+        """An instant before which no group turns stale that is not: cheap, and checked when it comes."""
+        return self.clock.due_at if self.clock.due_at is not None else self.clock_deadline()
+
+    def adopt(self, labels: Labels) -> Group:
+        """A group without a number, for an alert from before a restart whose series have not come back (S8)."""
+        key = self._key_of(labels)
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group(self, key, labels)
+        group.alert = self.orphans.pop(labels, group.alert)
+        return group
+
+    def group_of_alert(self, labels: Labels) -> Group | None:
+        """The group that has these labels, if it is there."""
+        number = self.number.get(self._key_of(labels))
+        return None if number is None else self._in_flight(number)
+
+    def mark(self, group: Group, answer: int) -> None:
+        """Set what a group answered last."""
+        super().mark(group, answer)
+        if group.key in self.number:
+            self.answer[self.number[group.key]] = answer
+
+    def value_of(self, alert: Alert) -> float | None:
         """The last value of a group, which its alert does not follow while nothing changes."""
-        number = self.number.get(group.key)
+        number = self.number.get(self._key_of(alert.labels))
         if number is None or self.answer[number] < 0:
-            return None
+            return alert.value
         return float(self.values[number])
+
+    def label_sets(self) -> list[Labels]:
+        """The labels of every group."""
+        return [self.plan.alert_labels(key) for key in self.number]
 
     def _answers(self, which: Slots, now: Instant) -> tuple[Ints, Floats]:
         values, has, lacking = self._values(which, now)
@@ -341,12 +373,13 @@ class BlockWatch(Watch):
         slots = np.flatnonzero(has)
         return side.group[slots], slots
 
-    def _sums(self, side: Side, now: Instant) -> tuple[Floats, npt.NDArray[np.intp]]:
+    def _sums(self, side: Side, now: Instant) -> tuple[Floats, Floats]:
         """Each group's sum over its series' values, and how many series there are."""
         size = len(self.keys)
         groups, slots = self._there(side, now)
-        counts = np.bincount(groups, minlength=size)
-        return np.bincount(groups, weights=side.block.value(slots), minlength=size), counts
+        counts: Floats = np.bincount(groups, minlength=size).astype(np.float64)
+        sums: Floats = np.bincount(groups, weights=side.block.value(slots), minlength=size).astype(np.float64)
+        return sums, counts
 
     def _grouped(self, side: Side, now: Instant) -> tuple[Floats, Bools]:
         reduce, aggregate = self.plan.config.reduce, self.plan.config.aggregate
@@ -357,7 +390,8 @@ class BlockWatch(Watch):
         has = counts > 0
         if reduce is Reduce.AVG and isinstance(side.block, SumBlock):
             groups, slots = self._there(side, now)
-            counts = np.bincount(groups, weights=side.block.count[slots], minlength=len(self.keys)).astype(np.int64)
+            weights = side.block.count[slots]
+            counts = np.bincount(groups, weights=weights, minlength=len(self.keys)).astype(np.float64)
         if reduce is Reduce.AVG or (is_last and aggregate == "avg"):
             with np.errstate(invalid="ignore", divide="ignore"):
                 sums = sums / counts
@@ -404,7 +438,7 @@ class BlockWatch(Watch):
 
     def is_alive(self, group: Group) -> bool:
         """Whether there is anything to say about a group."""
-        return group.alert is not None or self.living[self.number[group.key]] > 0
+        return group.alert is not None or (group.key in self.number and self.living[self.number[group.key]] > 0)
 
     def deadline(self, group: Group) -> Instant | None:
         """When time alone changes an alert; staleness is the clock's."""
@@ -429,19 +463,20 @@ class BlockWatch(Watch):
     def _flies(self) -> Bools:
         found = np.zeros(len(self.keys), np.bool_)
         for key in self.groups:
-            found[self.number[key]] = True
+            if key in self.number:
+                found[self.number[key]] = True
         return found
 
-    def unfold(self, labels: Labels) -> tuple[Watch, Group]:
+    def unfold(self, labels: Labels) -> Watch:
         """One group as plain Python has it, to be explained. Raises KeyError where there is none."""
         plain = watch_for(self.plan)
-        number = next(number for key, number in self.number.items() if self.plan.alert_labels(key) == labels)
+        number = self.number[self._key_of(labels)]
         for role in range(len(self.sides)):
             for series, sink in self.sinks(plain, role, number):
                 sink.group.living += sink.freshens and series.ended_at is None
         group = plain.group_for(self.keys[number])
         group.fresh_until, group.answer = int(self.fresh_until[number]), int(self.answer[number])
-        return plain, group
+        return plain
 
     def sinks(self, plain: Watch, role: int, number: int | None = None) -> list[tuple[Series, Sink]]:
         """The series of one selector (of one group) with their samples, as sinks of a plain watch."""

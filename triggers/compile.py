@@ -79,6 +79,11 @@ class Plan(NamedTuple):
         return reduce is not Reduce.LAST and (not reduce.of_counter or self.targets[0].kind is Kind.DELTA)
 
     @property
+    def fits_columns(self) -> bool:
+        """Whether it can run in columns: percentiles are kept in order a group, in `triggers.windows`."""
+        return self.condition == "ratio" or (self.condition == "metric" and self.config.reduce.quantile is None)
+
+    @property
     def limit_text(self) -> str:
         """The threshold in words, like `above 500`."""
         if (limit := self.config.above) is not None:

@@ -16,9 +16,8 @@ from triggers.compile import Plan, compile_rules
 from triggers.evaluation import Evaluator
 from triggers.explain import explain
 from triggers.health import Source, SourceInfo, SourceView, refusal
-from triggers.intake import end, join
 from triggers.rules import RuleConfig
-from triggers.watches import JoinWatch, Watch
+from triggers.watches import AbsentWatch, JoinWatch, Watch
 
 __all__ = ["AlertState", "AlertView", "Engine", "SourceInfo", "SourceView", "Transition"]
 
@@ -77,11 +76,16 @@ class Engine(Evaluator):
 
     def explain(self, rule: str, labels: Labels) -> dict[str, Any]:
         """What made a rule say what it says about these labels: JSON-able. Raises KeyError where there is nothing."""
-        return explain(self._watches[rule], labels, self.now)
+        watch = self._watches[rule]
+        if watch.blocks and labels not in watch.orphans:
+            plain = watch.unfold(labels)
+            plain.alerts = watch.alerts
+            return explain(plain, labels, self.now)
+        return explain(watch, labels, self.now)
 
     def label_sets(self, rule: str) -> list[Labels]:
         """The label sets that a rule looks at now. Raises KeyError for a rule that is not there."""
-        return [group.labels for group in self._watches[rule].groups.values()]
+        return self._watches[rule].label_sets()
 
     def horizon_ms(self) -> int:
         """How far back any window looks: samples older than this change nothing after a restart."""
@@ -108,9 +112,14 @@ class Engine(Evaluator):
         batches = sorted(history, key=lambda batch: batch.at)
         out: list[Transition] = []
         self.now = self.boot_at = down_from
+        absences = [watch for watch in self._watches.values() if isinstance(watch, AbsentWatch)]
+        for watch in absences:
+            watch.begin(down_from)
         self.fill(batch for batch in batches if batch.at <= down_from)
         for state in alerts:
             self._take_over(state, out)
+        for watch in absences:
+            watch.resume()
         self._go_down(self._watches.values(), down_from, out)
         self._schedule_all()
         gap = [batch for batch in batches if down_from < batch.at <= now]
@@ -127,12 +136,15 @@ class Engine(Evaluator):
         """Put samples into windows; evaluate nothing."""
         for batch in batches:
             source = self._source(batch.source)
-            if not batch.failed and not refusal(source, batch):
+            if reason := batch.failed or refusal(source, batch):
+                source.failed(batch.at, reason)
+            else:
                 source.answered(batch.at)
                 self._intake.take(source, batch, batch.at, {})
                 if batch.complete:
                     self._intake.missing(source, batch.at)
         self._intake.newcomers()
+        self._intake.blocks.clear()
 
     def _take_over(self, state: AlertState, out: list[Transition]) -> None:
         watch = self._watches.get(state.rule)
@@ -171,7 +183,7 @@ class Engine(Evaluator):
                     self._tell(watch, alert, alert.step(Answer.DOWN, None, at), out)
             for group in watch.groups.values():
                 if group.alert is not None:
-                    group.answer = Answer.DOWN
+                    watch.mark(group, Answer.DOWN)
                     self._timers.set(group, watch.deadline(group))
         self._joins_due = False
 
@@ -235,6 +247,9 @@ class Engine(Evaluator):
         for name, watch in before.items():
             if self._watches.get(name) is not watch:
                 self._retire(name, watch, kept, out)
+                for source in self._sources.values():
+                    if source.bulk is not None:
+                        source.bulk.drop_watch(watch)
         self._intake.use(self._watches.values(), self._event_metrics())
         self._join_new({name for name in self._watches if name not in kept}, history)
         self._joins_due = True
@@ -275,13 +290,18 @@ class Engine(Evaluator):
                 series.sinks = [sink for sink in series.sinks if sink.watch in living]
                 series.waiting = [(watch, role) for watch, role in series.waiting if watch in living]
                 self._intake.match(series, new)
+            if source.bulk is not None:
+                source.bulk.refresh()
+        for watch in new:
+            if watch.may_block and watch.wanted >= self._intake.blocks_from:
+                self._to_columns(watch)
         for batch in sorted(history, key=lambda batch: batch.at):
             series_of = self._source(batch.source).series
             for sample in batch.samples:
                 found = series_of.get((sample.metric, sample.labels))
                 if found is None:
                     continue
-                join(found)
+                self._intake.join(found, self.now - found.source.info.lag_ms - sample.at)
                 for sink in found.sinks:
                     if sink.watch.plan.name in fresh and sample.value - sample.value == 0 and not sink.holds(sample.at):
                         sink.take(sample.at, sample.value, self.now)
@@ -298,10 +318,10 @@ class Engine(Evaluator):
                 continue
             if source.told_blind:
                 out.append(self._blind(source, "resolved"))
-            for series in list(source.series.values()):
-                ended = end(series, self.now) if series.ended_at is None else []
-                for watch, group in ended:
-                    self._end(watch, group, out)
+            source.polls += 1
+            self._intake.take(source, Batch(name, self.now), self.now, {})
+            for watch, group in self._intake.missing(source, self.now)[0]:
+                self._end(watch, group, out)
             del self._sources[name]
         for info in infos:
             if info.name not in self._sources:

@@ -7,8 +7,8 @@ own instant, so that what is decided depends on samples and instants alone and n
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
 
 from recuo.values import Instant, format_duration
 from triggers.alerts import ENDED, FIRING, INACTIVE, Alert, AlertState, Answer, Transition
@@ -20,6 +20,11 @@ from triggers.rules import RuleConfig
 from triggers.timers import Subject, Timers
 from triggers.watches import AbsentWatch, EventWatch, Group, JoinWatch, RatioWatch, Watch, watch_for
 
+if TYPE_CHECKING:
+    from triggers.columns import BlockClock, BlockWatch
+
+BLOCKS_FROM: Final = 256
+"""A rule that selects this many series runs in columns, and numpy is imported."""
 DEFAULT_STALE_MS: Final = 300_000
 MAX_TEXT: Final = 500
 
@@ -35,6 +40,7 @@ class Evaluator:
         now: Instant,
         stale_after_ms: int | None = None,
         stepped: bool = False,
+        blocks_from: int = BLOCKS_FROM,
     ) -> None:
         self.now = now
         self.boot_at = now
@@ -45,7 +51,9 @@ class Evaluator:
         self._timers = Timers(self._deadline)
         self._rules = dict(rules)
         self._watches = self._build(compile_rules(rules, self._specs()), {})
-        self._intake = Intake(self._watches.values(), self._event_metrics(), self.stats)
+        self._intake = Intake(
+            self._watches.values(), self._event_metrics(), self.stats, blocks_from=blocks_from, on_crowd=self._to_columns
+        )
         self._joins_due = False
         self._schedule_all()
 
@@ -106,6 +114,7 @@ class Evaluator:
             events = self._answered(source, batch, touched, out)
         if self._stepped:
             return out
+        self._collect_due(now, touched, out)
         self._evaluate(touched, out)
         self._tell_events(events, out)
         self._catch_up(now, out, inclusive=True)
@@ -127,8 +136,16 @@ class Evaluator:
         touched: Touched = {
             watch: dict.fromkeys(watch.groups.values())
             for watch in self._watches.values()
-            if not isinstance(watch, JoinWatch)
+            if not isinstance(watch, JoinWatch) and not watch.blocks
         }
+        self._intake.blocks.clear()
+        for watch in self._watches.values():
+            if watch.blocks:
+                block = cast("BlockWatch", watch)
+                for group in block.evaluate(self.now, None):
+                    self._settle_block(block, group, out)
+                due = [group for group in block.groups.values() if group.alert and group.alert.is_due(self.now)]
+                self._judge_due(block, due, out)
         self._joins_due = True
         self._evaluate(touched, out)
         return out
@@ -141,17 +158,23 @@ class Evaluator:
         if self._stepped:
             return
         while (at := self._timers.next()) is not None and (at < until or (inclusive and at == until)):
-            due = self._timers.take(at)
-            self.now = max(self.now, at)
             touched: Touched = {}
-            for subject in due:
-                if isinstance(subject, Group):
-                    touched.setdefault(subject.watch, {})[subject] = None
-                elif isinstance(subject, Source):
-                    self._source_due(subject, touched, out)
-                elif isinstance(subject, Series):
-                    self._forget(subject, out)
+            self._collect_due(at, touched, out)
             self._evaluate(touched, out)
+
+    def _collect_due(self, at: Instant, touched: Touched, out: list[Transition]) -> None:
+        """Mark the groups whose deadline has come; do at once what is due of sources, series and columns."""
+        due = self._timers.take(at)
+        self.now = max(self.now, at)
+        for subject in due:
+            if isinstance(subject, Group):
+                touched.setdefault(subject.watch, {})[subject] = None
+            elif isinstance(subject, Source):
+                self._source_due(subject, touched, out)
+            elif isinstance(subject, Series):
+                self._forget(subject, out)
+            else:
+                self._judge_stale(cast("BlockClock", subject).watch, out)
 
     # ---------------------------------------------------------------------------------------------- sources
 
@@ -174,15 +197,19 @@ class Evaluator:
         if source.told_blind:
             source.told_blind = False
             out.append(self._blind(source, "resolved"))
-        if source.out:
-            source.out = False
-            self._touch_dependants(source, touched)
+        was_out, source.out = source.out, False
         events = self._intake.take(source, batch, self.now, touched)
+        if was_out:
+            self._touch_dependants(source, touched)
         for series in self._intake.newcomers():
             self._timers.set(series, forget_at(series))
         if batch.complete:
-            for watch, group in self._intake.missing(source, self.now):
+            ended, dead = self._intake.missing(source, self.now)
+            self._joins_due |= bool(dead)
+            for watch, group in ended:
                 self._end(watch, group, out)
+            for series in dead:
+                self._timers.set(series, forget_at(series))
             self._end_orphans(source, out)
         return events
 
@@ -199,6 +226,8 @@ class Evaluator:
     def _touch_dependants(self, source: Source, touched: Touched) -> None:
         """Events, absences and ratios look at a source's health itself."""
         for watch in self._watches.values():
+            if watch.blocks and watch.plan.condition == "ratio" and watch.depends_on(source):
+                self._intake.touch_block(cast("BlockWatch", watch), None)
             if isinstance(watch, EventWatch | AbsentWatch | RatioWatch) and watch.depends_on(source):
                 touched.setdefault(watch, {}).update(dict.fromkeys(watch.groups.values()))
 
@@ -228,9 +257,15 @@ class Evaluator:
         for watch, groups in touched.items():
             if isinstance(watch, JoinWatch):
                 joins[watch] = groups
-                continue
-            for group in groups:
-                self._judge(watch, group, out)
+            elif watch.blocks:
+                self._judge_due(watch, groups, out)
+            else:
+                for group in groups:
+                    self._judge(watch, group, out)
+        if self._intake.blocks:
+            self._judge_blocks(out)
+        if self._intake.changed:
+            self._intake.changed, self._joins_due = False, True
         if self._joins_due or joins:
             self._evaluate_joins(joins, out)
         self.stats.evaluation_seconds = time.perf_counter() - began
@@ -272,6 +307,46 @@ class Evaluator:
         if group.due_at is None or not watch.ends:
             self._schedule(watch, group)
 
+    def _judge_blocks(self, out: list[Transition]) -> None:
+        """Evaluate what samples touched in columns: everything at once, and only changed answers one by one."""
+        blocks, self._intake.blocks = self._intake.blocks, {}
+        for block, numbers in blocks.items():
+            if self._watches.get(block.plan.name) is not block:
+                continue
+            self.stats.evaluations += len(block.keys)
+            for group in block.touched(numbers, self.now):
+                self._settle_block(block, group, out)
+            self._timers.set(block.clock, block.clock_floor())
+            if block.sparse:
+                self._to_plain(block)
+
+    def _judge_due(self, watch: Watch, groups: Iterable[Group], out: list[Transition]) -> None:
+        """Groups in columns whose deadline has come."""
+        block = cast("BlockWatch", watch)
+        groups = list(groups)
+        for group in block.evaluate(self.now, block.numbers_of(groups), forced=True):
+            self._settle_block(block, group, out)
+        for group in groups:
+            if group.key not in block.number:
+                group.answer, group.value = Answer.STALE, None
+                self._settle_block(block, group, out)
+
+    def _judge_stale(self, block: BlockWatch, out: list[Transition]) -> None:
+        stale = block.stale(self.now)
+        if len(stale):
+            for group in block.evaluate(self.now, stale, forced=True):
+                self._settle_block(block, group, out)
+        self._timers.set(block.clock, block.clock_deadline())
+
+    def _settle_block(self, block: BlockWatch, group: Group, out: list[Transition]) -> None:
+        alert = group.alert
+        if alert is not None and not group.living and alert.has_ended(self.now):
+            self._end(block, group, out)
+        else:
+            self._settle(block, group, group.answer, group.value, out)
+        if group.alert is None:
+            block.discard(group)
+
     def _settle(self, watch: Watch, group: Group, answer: int, value: float | None, out: list[Transition]) -> None:
         alert = group.alert
         if alert is None:
@@ -298,15 +373,13 @@ class Evaluator:
 
     def _end(self, watch: Watch, group: Group, out: list[Transition]) -> None:
         """S6: the last series of a group is gone."""
-        for sink in group.members:
-            self._timers.set(sink.series, forget_at(sink.series))
         alert = group.alert
         if alert is None:
             return
         self._tell(watch, alert, alert.end(self.now), out, reason=ENDED)
         self._keep(watch, group, alert)
         if group.alert is None:
-            group.answer = Answer.FALSE
+            watch.mark(group, Answer.FALSE)
         self._schedule(watch, group)
 
     def _end_orphans(self, source: Source, out: list[Transition]) -> None:
@@ -360,17 +433,61 @@ class Evaluator:
             return subject.watch.deadline(subject)
         if isinstance(subject, Source):
             return subject.deadline()
-        assert isinstance(subject, Series)
-        return forget_at(subject)
+        if isinstance(subject, Series):
+            return forget_at(subject)
+        return cast("BlockClock", subject).watch.clock_deadline()
 
     def _forget(self, series: Series, out: list[Transition]) -> None:
         """A series that ended is let go; one that is only silent stays while an alert of it is pending or firing."""
-        alerts = [(sink.watch, alert) for sink in series.sinks if (alert := sink.group.alert) is not None]
-        if series.ended_at is None and any(alert.state != INACTIVE for _, alert in alerts):
+        flying = [(watch, group.alert) for watch, group in self._groups_of(series) if group.alert is not None]
+        if series.ended_at is None and any(alert.state != INACTIVE for _, alert in flying):
             self._timers.set(series, self.now + FORGET_AFTER_MS)
             return
         self._intake.forget(series)
-        for watch, alert in alerts:
+        self._joins_due = True
+        for watch, alert in flying:
             if watch.orphans.pop(alert.labels, None) is not None:
                 watch.alerts.pop(alert.labels, None)
                 self._tell(watch, alert, alert.stop(ENDED), out)
+
+    def _groups_of(self, series: Series) -> Iterator[tuple[Watch, Group]]:
+        for sink in series.sinks:
+            yield sink.watch, sink.group
+        for watch in self._watches.values():
+            if watch.blocks and watch.groups and watch.picks(*series.key):
+                group = watch.groups.get(watch.plan.group_of(series.labels))
+                if group is not None:
+                    yield watch, group
+
+    # ---------------------------------------------------------------------------------------------- columns
+
+    def _to_columns(self, watch: Watch) -> None:
+        """A rule selects many series: it goes on in columns."""
+        from triggers.promotion import to_columns
+
+        for group in watch.groups.values():
+            group.due_at = None
+        self._replace(watch, to_columns(watch, self._sources, self.now))
+
+    def _to_plain(self, block: BlockWatch) -> None:
+        """A rule's samples have the wrong shape for columns: it goes on in plain Python."""
+        from triggers.promotion import to_plain
+
+        for group in block.groups.values():
+            group.due_at = None
+        plain = to_plain(block, self._sources.values())
+        plain.may_block = False
+        self._replace(block, plain)
+
+    def _replace(self, old: Watch, new: Watch) -> None:
+        new.wanted = old.wanted
+        self._watches[old.plan.name] = new
+        self._intake.replace(old, new)
+        for watch in self._watches.values():
+            if isinstance(watch, JoinWatch):
+                watch.parts = [new if part is old else part for part in watch.parts]
+        for group in new.groups.values():
+            self._timers.set(group, new.deadline(group))
+        if new.blocks:
+            block = cast("BlockWatch", new)
+            self._timers.set(block.clock, block.clock_deadline())

@@ -46,7 +46,7 @@ class Series:
     """One metric and label set that a source brings. `newest` is the time of its newest sample; `seen` its last poll."""
 
     __slots__ = (
-        "due_at", "ended_at", "horizon_ms", "is_event", "labels", "metric", "newest", "number", "seen", "sinks", "source",
+        "due_at", "ended_at", "horizon_ms", "is_event", "labels", "metric", "nearest_ms", "newest", "number", "seen", "sinks", "source",
         "waiting",
     )  # fmt: skip
 
@@ -56,17 +56,22 @@ class Series:
         self.due_at: Instant | None = None
         self.newest: Instant = -(1 << 62)
         self.horizon_ms = 0
+        self.nearest_ms = 1 << 62
+        """How far back the narrowest window on it looks; `horizon_ms` is the widest."""
         self.seen = 0
         self.ended_at: Instant | None = None
         self.sinks: list[Sink] = []
         self.waiting: list[tuple[Watch, int]] = []
         """The rules that it joins, and as what, with its first sample that is not dropped."""
 
-    def join(self) -> None:
-        """Enter the rules that wait for it."""
+    def join(self, age_ms: int) -> None:
+        """Enter the rules that wait for it and whose windows hold a sample of this age."""
         waiting, self.waiting = self.waiting, []
         for watch, role in waiting:
-            watch.join(self, role)
+            if age_ms < watch.over_ms(self.source):
+                watch.join(self, role)
+            else:
+                self.waiting.append((watch, role))
 
     def revive(self) -> None:
         """It had ended, and is there again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from recuo.values import Instant, Labels
@@ -54,9 +54,21 @@ class Stats:
 class Intake:
     """Knows every series, and puts samples where they belong. `blocks` are the columns to evaluate, and which groups."""
 
-    def __init__(self, watches: Iterable[Watch], event_metrics: Iterable[str], stats: Stats) -> None:
+    def __init__(
+        self,
+        watches: Iterable[Watch],
+        event_metrics: Iterable[str],
+        stats: Stats,
+        *,
+        blocks_from: int,
+        on_crowd: Callable[[Watch], None],
+    ) -> None:
         self.stats = stats
+        self.blocks_from = blocks_from
+        self.on_crowd = on_crowd
         self.blocks: dict[BlockWatch, list[Ints | None]] = {}
+        self.changed = False
+        """Whether groups came, went or came back since this was set to false."""
         self._ids: dict[tuple[str, str], None] = {}
         self._number = 0
         self._newcomers: list[Series] = []
@@ -70,8 +82,15 @@ class Intake:
             for metric in {target.selector.metric for target in watch.plan.targets}:
                 self._by_metric.setdefault(metric, []).append(watch)
 
+    def replace(self, old: Watch, new: Watch) -> None:
+        """The same rule runs in another way."""
+        for watches in self._by_metric.values():
+            watches[:] = [new if each is old else each for each in watches]
+
     def take(self, source: Source, batch: Batch, now: Instant, touched: Touched) -> list[Sample]:
         """Put a batch's samples in their windows, marking the groups to evaluate; returns the events that are new."""
+        if source.bulk is None:
+            self.meet_all(source, ((sample[0], sample[1]) for sample in batch.samples))
         if source.bulk is not None:
             return source.bulk.take(batch.samples, now, touched, self)
         events: list[Sample] = []
@@ -81,20 +100,19 @@ class Intake:
         edge = now - source.info.lag_ms
         for sample in batch.samples:
             metric, labels, value, at, _, _ = sample
-            series = known.get((metric, labels)) or self.meet(source, metric, labels)
+            series = known[metric, labels]
             series.seen = poll
             if series.ended_at is not None:
                 series.revive()
+                self.changed = True
             if series.is_event:
                 if self.is_new_event(series, sample) and self.put(series, sample, edge, now, touched):
                     events.append(sample)
                     accepted += 1
             elif value - value != 0:
                 self._drop(source, "not finite")
-            elif at > series.newest and edge - series.horizon_ms < at <= now:
+            elif series.newest < at <= now and at > edge - series.nearest_ms and not series.waiting:
                 series.newest = at
-                if series.waiting:
-                    series.join()
                 accepted += 1
                 for sink in series.sinks:
                     sink.take(at, value, now)
@@ -104,8 +122,19 @@ class Intake:
         self.stats.accepted += accepted
         return events
 
-    def meet(self, source: Source, metric: str, labels: Labels) -> Series:
-        """A series comes for the first time."""
+    def meet_all(self, source: Source, keys: Iterable[tuple[str, Labels]]) -> list[Series]:
+        """The series of these keys; new ones are met, and rules that have become large go into columns."""
+        known = source.series
+        before = self._number
+        found = [known.get(key) or self._meet(source, *key) for key in keys]
+        if self._number != before:
+            crowded = {watch for series in found for watch, _ in series.waiting if watch.wanted >= self.blocks_from}
+            for watch in sorted(crowded, key=lambda each: each.plan.name):
+                if watch.may_block and not watch.blocks:
+                    self.on_crowd(watch)
+        return found
+
+    def _meet(self, source: Source, metric: str, labels: Labels) -> Series:
         self._number += 1
         series = Series(self._number, metric, labels, source, is_event=metric in self._event_metrics)
         source.series[metric, labels] = series
@@ -117,11 +146,20 @@ class Intake:
     @staticmethod
     def match(series: Series, watches: Iterable[Watch]) -> None:
         """Find the rules that want a series; it joins them with its first sample that is not dropped."""
+        needs_rows = False
         for watch in watches:
             roles = watch.picks(series.metric, series.labels)
             series.waiting += [(watch, role) for role in roles]
+            watch.wanted += len(roles)
             if roles:
-                series.horizon_ms = max(series.horizon_ms, watch.over_ms(series.source))
+                over_ms = watch.over_ms(series.source)
+                series.horizon_ms = max(series.horizon_ms, over_ms)
+                series.nearest_ms = min(series.nearest_ms, over_ms)
+                needs_rows |= watch.blocks
+        if needs_rows and series.source.bulk is None:
+            from triggers.bulk import Bulk
+
+            series.source.bulk = Bulk(series.source)
 
     def newcomers(self) -> list[Series]:
         """The series that came for the first time since this was asked."""
@@ -152,24 +190,36 @@ class Intake:
             return self._drop(series.source, "ahead")
         if at <= series.newest and not sample.id and (at == series.newest or self._holds(series, at)):
             return self._drop(series.source, "duplicate")
-        series.newest = max(series.newest, at)
-        self.join(series)
-        for sink in series.sinks:
-            sink.take(at, sample.value, now)
-            touched.setdefault(sink.watch, {})[sink.group] = None
-        if series.source.bulk is not None:
-            series.source.bulk.put_blocks(series, at, sample.value, now, self)
+        self._hand_out(series, at, sample.value, edge, now, touched)
         return True
 
-    def join(self, series: Series) -> None:
-        """Let a series into the rules that wait for it."""
-        bulk = series.source.bulk
-        if bulk is None or not series.waiting:
-            series.join()
+    def _hand_out(
+        self, series: Series, at: Instant, value: float, edge: Instant, now: Instant, touched: Touched
+    ) -> None:
+        """To every rule whose window holds this instant, and to no other."""
+        series.newest = max(series.newest, at)
+        self.join(series, edge - at)
+        for sink in series.sinks:
+            if at > edge - sink.over_ms:
+                sink.take(at, value, now)
+                touched.setdefault(sink.watch, {})[sink.group] = None
+        if series.source.bulk is not None:
+            series.source.bulk.put_blocks(series, at, value, now, self)
+
+    def join(self, series: Series, age_ms: int) -> None:
+        """Let a series into the rules that wait for it and whose windows hold a sample of this age."""
+        if not series.waiting:
             return
-        blocks = [(watch, role) for watch, role in series.waiting if watch.blocks]
-        series.waiting = [(watch, role) for watch, role in series.waiting if not watch.blocks]
-        series.join()
+        self.changed = True
+        bulk, source = series.source.bulk, series.source
+        if bulk is None:
+            series.join(age_ms)
+            return
+        blocks = [each for each in series.waiting if each[0].blocks and age_ms < each[0].over_ms(source)]
+        later = [each for each in series.waiting if each[0].blocks and each not in blocks]
+        series.waiting = [each for each in series.waiting if not each[0].blocks]
+        series.join(age_ms)
+        series.waiting += later
         bulk.enter(series, blocks)
 
     @staticmethod
@@ -203,6 +253,8 @@ class Intake:
         if series.source.series.pop(series.key, None) is None:
             return
         series.source.live -= series.ended_at is None
+        for watch in self._by_metric.get(series.metric, ()):
+            watch.wanted -= len(watch.picks(series.metric, series.labels))
         for sink in list(series.sinks):
             sink.watch.leave(sink)
         if series.source.bulk is not None:

@@ -51,13 +51,14 @@ class Group:
 class Sink:
     """Where a series' samples go in one rule. `lag_ms` and `stale_ms` are those of its source."""
 
-    __slots__ = ("freshens", "group", "lag_ms", "series", "stale_ms", "watch", "window")
+    __slots__ = ("freshens", "group", "lag_ms", "over_ms", "series", "stale_ms", "watch", "window")
 
     def __init__(self, watch: Watch, group: Group, series: Series, window: Window, *, freshens: bool) -> None:
         self.watch, self.group, self.series, self.window, self.freshens = watch, group, series, window, freshens
         info = series.source.info
         self.lag_ms = info.lag_ms
         self.stale_ms = watch.stale_ms(series.source)
+        self.over_ms = watch.over_ms(series.source)
 
     def take(self, at: Instant, value: float, now: Instant) -> None:
         """A sample for its window."""
@@ -84,8 +85,9 @@ class Watch:
         self.orphans: dict[Labels, Alert] = {}
         """Alerts taken over from before a restart whose series have not come back yet (S8)."""
         self.label_names: set[str] = set()
-        self.size = 0
-        """How many series it looks at."""
+        self.wanted = 0
+        """How many series its selectors pick."""
+        self.may_block = plan.fits_columns
 
     def picks(self, metric: str, labels: Labels) -> list[int]:
         """Which of the rule's selectors pick this series."""
@@ -98,8 +100,7 @@ class Watch:
 
     def adopt(self, labels: Labels) -> Group:
         """The group of an alert from before a restart (S8)."""
-        static = dict(self.plan.static)
-        group = self.group_for(tuple(pair for pair in labels if pair[0] not in static))
+        group = self.group_for(self._key_of(labels))
         group.alert = self.orphans.pop(labels, group.alert)
         return group
 
@@ -116,8 +117,11 @@ class Watch:
 
     def group_of_alert(self, labels: Labels) -> Group | None:
         """The group that has these labels, if it is there."""
+        return self.groups.get(self._key_of(labels))
+
+    def _key_of(self, labels: Labels) -> Labels:
         static = dict(self.plan.static)
-        return self.groups.get(tuple(pair for pair in labels if pair[0] not in static))
+        return tuple(pair for pair in labels if pair[0] not in static)
 
     def pause(self, at: Instant) -> None:
         """S8: nothing is known from this instant."""
@@ -137,7 +141,6 @@ class Watch:
         is_main = role == len(self.plan.targets) - 1
         sink = Sink(self, group, series, self._window(group, series, role), freshens=is_main)
         (group.members if is_main else group.others).append(sink)
-        self.size += 1
         return sink
 
     def join(self, series: Series, role: int) -> None:
@@ -149,7 +152,6 @@ class Watch:
     def leave(self, sink: Sink) -> None:
         """A series is forgotten: so are its samples, and a group without series."""
         group = sink.group
-        self.size -= 1
         if sink in group.members:
             group.members.remove(sink)
             group.living -= sink.series.ended_at is None
@@ -174,6 +176,10 @@ class Watch:
         if group.pool is None:
             group.pool = window_for(reduce, self.over_ms(series.source), is_delta=is_delta)
         return group.pool
+
+    def mark(self, group: Group, answer: int) -> None:
+        """Set what a group answered last."""
+        group.answer = answer
 
     def is_alive(self, group: Group) -> bool:
         """Whether there is anything to say about a group."""
@@ -209,6 +215,18 @@ class Watch:
     def since(self, group: Group) -> Instant | None:
         """From when a true answer counts, where that is not now."""
         return None
+
+    def value_of(self, alert: Alert) -> float | None:
+        """The newest value that an alert is about."""
+        return alert.value
+
+    def label_sets(self) -> list[Labels]:
+        """The labels of every group."""
+        return [group.labels for group in self.groups.values()]
+
+    def unfold(self, labels: Labels) -> Watch:
+        """The watch with this group as a `Group` with windows: itself."""
+        return self
 
     def names(self) -> set[str] | None:
         """The names of the labels that its alerts have; None where it has said nothing about anything yet."""
@@ -335,6 +353,7 @@ class AbsentWatch(Watch):
         metric = plan.targets[0].selector.metric
         self._sources = [source for source in sources if source.declares(metric)]
         self.last_at = boot_at
+        self.has_heard = False
         self.paused_ms = 0
         self.out_since: Instant | None = None
         self.only = self.group_for(plan.group_of(()))
@@ -354,9 +373,19 @@ class AbsentWatch(Watch):
         self.out_since = at if self.out_since is None else self.out_since
 
     def beat(self, at: Instant) -> None:
-        """A sample came."""
-        if at > self.last_at:
-            self.last_at, self.paused_ms = at, 0
+        """A sample came, on its source's clock. The first one replaces boot, whenever it is from."""
+        if at > self.last_at or not self.has_heard:
+            self.last_at, self.paused_ms, self.has_heard = at, 0, True
+
+    def begin(self, boot_at: Instant) -> None:
+        """S8: what counts where no sample is known of."""
+        self.last_at, self.paused_ms, self.has_heard = boot_at, 0, False
+
+    def resume(self) -> None:
+        """S8: an alert from before a restart knows since when it is silent, where no sample tells."""
+        alert = self.only.alert
+        if not self.has_heard and alert is not None and alert.active_at is not None:
+            self.last_at = alert.active_at
 
     def is_alive(self, group: Group) -> bool:
         """Always: it speaks of what is not there."""
@@ -402,7 +431,7 @@ class _Beat(Sink):
     def take(self, at: Instant, value: float, now: Instant) -> None:
         """A sample came."""
         assert isinstance(self.watch, AbsentWatch)
-        self.watch.beat(at)
+        self.watch.beat(at + self.lag_ms)
 
     def holds(self, at: Instant) -> bool:
         """It keeps none."""

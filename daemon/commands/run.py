@@ -33,4 +33,4 @@ def run(
     from daemon.app import main
 
     directory = state_directory(state or ctx.find_root().params.get("state"))
-    return main(path, directory, listen, observe, as_json)
+    return main(path, directory, listen, observe=observe, as_json=as_json)

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from tests.deploy.booted import REPOSITORY, booted, until
+from tests.deploy.booted import booted, until
 from tests.machine import missing
 
 CONFIG = "/etc/recuo/config.yaml"
@@ -41,7 +41,7 @@ def service(tmp_path_factory, port):
             "Environment=LD_LIBRARY_PATH=/opt/python/lib\nExecStart=\n"
             f"ExecStart=/opt/recuo/.venv/bin/recuo run --config {CONFIG} --listen 127.0.0.1:{port}\n",
         )
-        inside.output("install", "-D", "-m", "640", "-g", "recuo", str(REPOSITORY / "config.yaml"), CONFIG)
+        inside.output("install", "-D", "-m", "640", "-g", "recuo", "/opt/recuo/src/config.yaml", CONFIG)
         inside.output("systemctl", "daemon-reload")
         started = inside.run("systemctl", "start", "recuo")
         assert started.returncode == 0, (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from running import Mailbox, Product
+from tests.e2e.running import Mailbox, Product
 
 
 @pytest.fixture
@@ -47,9 +44,7 @@ def small(product: Product, mailbox: Mailbox | None = None, **changes: Any) -> d
         "rules": {
             "endpoint-down": {"metric": "http_up", "below": 1, "for": "500ms", "severity": "critical"},
         },
-        "playbooks": {
-            "outage": {"triggers": ["endpoint-down"], "steps": [{"id": "page", "action": "page"}]}
-        },
+        "playbooks": {"outage": {"triggers": ["endpoint-down"], "steps": [{"id": "page", "action": "page"}]}},
         "incidents": {"quiet": "1s", "reopen_within": "30m"},
     }
     if mailbox is not None:

@@ -82,7 +82,7 @@ class Mailbox:
         box = self
 
         class Keep:
-            async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+            async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
                 box.messages.append(envelope)
                 box.arrived_at.append(time.time())
                 return "250 kept"
@@ -119,9 +119,11 @@ class Running:
         }
         self.output_path = state.parent / "output.txt"
         with self.output_path.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-                [sys.executable, "-m", "daemon", "run", "--config", str(config), "--state", str(state)]
-                + ["--listen", "127.0.0.1:0", *extra],
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "daemon", "run", "--config", str(config), "--state", str(state)),
+                    *("--listen", "127.0.0.1:0", *extra),
+                ],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=output,
@@ -145,12 +147,12 @@ class Running:
 
     def get(self, path: str) -> Any:
         """JSON from the API."""
-        with urlopen(f"{self.url}{path}", timeout=10) as answer:  # noqa: S310 - loopback
+        with urlopen(f"{self.url}{path}", timeout=10) as answer:
             return json.load(answer)
 
     def metrics(self) -> dict[str, float]:
         """The metrics as series text to value."""
-        with urlopen(f"{self.url}/metrics", timeout=10) as answer:  # noqa: S310 - loopback
+        with urlopen(f"{self.url}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in pairs}
@@ -158,21 +160,21 @@ class Running:
     def post(self, path: str, body: Mapping[str, Any] | None = None, token: str | None = None) -> tuple[int, Any]:
         """Status and JSON of a change, with the owner's token unless another is given."""
         secret = (self.state / "token").read_text().strip() if token is None else token
-        request = Request(  # noqa: S310 - loopback
+        request = Request(
             f"{self.url}{path}",
             data=json.dumps(body or {}).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {secret}"},
             method="POST",
         )
         try:
-            with urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+            with urlopen(request, timeout=10) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as err:
             return err.code, json.load(err)
 
     def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of the CLI against this daemon."""
-        return subprocess.run(  # noqa: S603 - our own program with our own arguments
+        return subprocess.run(
             [sys.executable, "-m", "daemon", *words],
             cwd=ROOT,
             env={**self.environ, "RECUO_STATE": str(self.state)},
@@ -211,5 +213,3 @@ def running(config: Path, state: Path, *extra: str, environ: Mapping[str, str] |
     finally:
         if daemon.process.poll() is None:
             daemon.kill()
-
-

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import small
-from running import Mailbox, Product, Running, eventually, running
+from tests.e2e.conftest import small
+from tests.e2e.running import Mailbox, Product, Running, eventually, running
 
 Write = Callable[[dict[str, Any]], Path]
 
@@ -69,7 +69,7 @@ def test_acknowledging_stops_the_escalation(product: Product, mailbox: Mailbox, 
 def test_without_an_answer_the_next_person_is_paged_even_across_a_restart(
     product: Product, mailbox: Mailbox, write: Write, tmp_path: Path
 ) -> None:
-    """Killed between two steps of the escalation, the daemon pages the next person after its restart, and the first once."""
+    """Killed between two steps of the escalation, the daemon pages the next person after its restart."""
     config, state = write(small(product, mailbox)), tmp_path / "state"
     with running(config, state) as daemon:
         product.status = 503
@@ -87,7 +87,7 @@ def test_without_an_answer_the_next_person_is_paged_even_across_a_restart(
 def test_a_firing_alert_does_not_page_again_after_kill_dash_nine(
     product: Product, mailbox: Mailbox, write: Write, tmp_path: Path
 ) -> None:
-    """S8: killed while an alert fires, the daemon comes back with the same incident, still firing, and pages nobody anew."""
+    """S8: killed while an alert fires, the daemon comes back with the same incident and pages nobody anew."""
     settings = small(product, mailbox)
     settings["escalation"]["default"]["steps"] = [{"page": ["ana"], "after": "0m"}]
     config, state = write(settings), tmp_path / "state"
@@ -103,8 +103,8 @@ def test_a_firing_alert_does_not_page_again_after_kill_dash_nine(
     with running(config, state) as daemon:
         alerts = eventually(lambda: daemon.get("/api/v1/alerts")["alerts"], what="the alert")
         assert [a["state"] for a in alerts] == ["firing"]
-        polls = daemon.metrics
-        eventually(lambda: polls().get('recuo_polls_total{result="ok",source="site"}', 0) > 5, what="five polls")
+        ok = 'recuo_polls_total{result="ok",source="site"}'
+        eventually(lambda: daemon.metrics().get(ok, 0) > 5, what="five polls")
         assert [i["id"] for i in incidents(daemon)] == [before["id"]]
     assert recipients(mailbox) == ["ana@example.org"]
 
@@ -131,7 +131,7 @@ def test_a_recovered_incident_resolves_after_the_quiet_time_and_reopens_on_the_n
 def test_with_no_receiver_the_page_is_in_the_terminal_and_in_the_file(
     product: Product, write: Write, tmp_path: Path
 ) -> None:
-    """With nothing configured the page is printed and kept in pages.log, and status and doctor say nobody can be reached."""
+    """With nothing configured the page is printed and in pages.log, and status and doctor say nobody can be reached."""
     with running(write(small(product)), tmp_path / "state") as daemon:
         product.status = 503
         open_incident(daemon)
@@ -144,10 +144,12 @@ def test_with_no_receiver_the_page_is_in_the_terminal_and_in_the_file(
 
 
 def test_a_burst_of_load_on_this_machine_trips_its_rule(product: Product, write: Write, tmp_path: Path) -> None:
-    """The CPU rule of the shipped configuration, with a short hold and a low limit, fires while something burns the CPU."""
+    """The CPU rule, with a short hold and a low limit, fires while something burns the CPU."""
     settings = small(product)
     settings["sources"] = {"host": {"kind": "system", "every": "200ms"}}
-    settings["rules"] = {"cpu-high": {"metric": "system_cpu_ratio", "above": "15%", "for": "600ms", "severity": "critical"}}
+    settings["rules"] = {
+        "cpu-high": {"metric": "system_cpu_ratio", "above": "15%", "for": "600ms", "severity": "critical"}
+    }
     settings["playbooks"] = {"performance": {"triggers": ["cpu-high"], "steps": [{"id": "page", "action": "page"}]}}
     with running(write(settings), tmp_path / "state") as daemon:
         ends = time.monotonic() + 30
@@ -162,7 +164,7 @@ def test_a_burst_of_load_on_this_machine_trips_its_rule(product: Product, write:
 
 
 def test_a_termination_ends_in_order_and_the_next_start_goes_on(product: Product, write: Write, tmp_path: Path) -> None:
-    """SIGTERM ends the daemon with 0 within seconds, and daemon.json is gone, so that the CLI says no daemon runs (exit 3)."""
+    """SIGTERM ends the daemon with 0 within seconds, and the CLI then says that no daemon runs (exit 3)."""
     daemon = Running(write(small(product)), tmp_path / "state")
     daemon.signal(signal.SIGTERM)
     assert daemon.process.wait(15) == 0

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import small
-from running import ROOT, Product, Running, eventually, running
+from tests.e2e.conftest import small
+from tests.e2e.running import ROOT, Product, Running, eventually, running
 
 Write = Callable[[dict[str, Any]], Path]
 
@@ -119,7 +119,7 @@ def test_check_exits_with_zero_or_two(write: Write, product: Product) -> None:
     settings = small(product)
     settings["playbooks"]["outage"]["triggers"] = ["endpoint-dwn"]
     for path, code in ((ROOT / "config.yaml", 0), (write(settings), 2)):
-        done = subprocess.run(  # noqa: S603 - our own program
+        done = subprocess.run(
             [sys.executable, "-m", "daemon", "check", "--config", str(path)],
             cwd=ROOT,
             capture_output=True,

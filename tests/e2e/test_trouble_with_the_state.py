@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import small
-from running import Mailbox, Product, Running, eventually, running
+from tests.e2e.conftest import small
+from tests.e2e.running import Mailbox, Product, Running, eventually, running
 
 Write = Callable[[dict[str, Any]], Path]
 
@@ -28,7 +28,7 @@ def allow_writing(daemon: Running) -> None:
 def test_when_the_state_cannot_be_written_people_are_told_directly_and_the_incident_is_kept_for_later(
     product: Product, mailbox: Mailbox, write: Write, tmp_path: Path
 ) -> None:
-    """With a full disk an alert still reaches the person on call; with room again the incident is opened and on disk."""
+    """With a full disk an alert still reaches the person on call; with room again the incident is opened."""
     with running(write(small(product, mailbox)), tmp_path / "state") as daemon:
         forbid_writing(daemon)
         product.status = 503

@@ -16,14 +16,13 @@ from daemon import audit, history
 from daemon.store import Store
 
 _CHILD = """
-import sys, threading
+import os, sys, threading
 from pathlib import Path
 from daemon import audit, history
 from daemon.store import Store
 from triggers.base import Batch, Sample
 
 store = Store.open(Path(sys.argv[1]))
-first = store.read_now(lambda c: c.execute("SELECT count(*) FROM events").fetchone()[0])
 
 def change(thread, n):
     def apply(tx):
@@ -39,14 +38,13 @@ def work(thread):
     n = 0
     while True:
         number = store.write_now(change(thread, n))
-        sys.stdout.write(f"{number}\\n")
-        sys.stdout.flush()
+        os.write(1, f"{number}\\n".encode())  # one call, so that lines of several threads stay whole
         n += 1
 
 threads = [threading.Thread(target=work, args=(t,), daemon=True) for t in range(4)]
 for t in threads:
     t.start()
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 for t in threads:
     t.join()
 """

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from recuo.values import Instant, Labels
-from tests.reference.naive import Known, Model, Source
+from tests.reference.naive import Model, Source
+from tests.reference.naive_alerts import Known
 from tests.reference.naive_cases import BOOT, Bringer, Event, Look, Poll, Restart, Rules, SourceCase, Step
 from triggers.base import Batch
 from triggers.engine import AlertState, Engine, SourceInfo, Transition

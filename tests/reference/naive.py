@@ -10,45 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from recuo.values import Instant, Labels
+from tests.reference.naive_alerts import ENDED_AFTER, Alert, Answer, Known
 from tests.reference.naive_rules import NaiveRule, in_order, rule_of
 from tests.reference.naive_windows import Point, Series, reduced, sum_of_increases
 from triggers.base import Batch, Kind
-
-MINUTE = 60_000
-ENDED_AFTER = 10 * MINUTE  # S6
-
-
-class Known(NamedTuple):
-    """What an oracle and the engine are compared by: one alert as people see it."""
-
-    state: str
-    active_at: Instant | None
-    unknown: bool
-
-
-class Answer(NamedTuple):
-    """A condition at an instant: true, false, or None for unknown, with the reason."""
-
-    truth: bool | None
-    value: float | None = None
-
-
-@dataclass
-class Alert:
-    """The state of one rule for one label set."""
-
-    state: str = "inactive"
-    active_at: Instant | None = None
-    false_since: Instant | None = None
-    clear_since: Instant | None = None
-    unknown_since: Instant | None = None
-    ended_at: Instant | None = None
-    evaluated_at: Instant = -1
-    silent_since: Instant | None = None  # of `absent`: the last sample
-    paused: int = 0  # and how long it was unknown since
 
 
 @dataclass
@@ -84,7 +52,9 @@ class Model:
         for rule in self.ordered:
             if rule.form == "absent":
                 assert rule.target
-                self.alerts[rule.name, rule.target.equalities()] = Alert(evaluated_at=self.now)
+                self.alerts[rule.name, rule.target.equalities()] = Alert(
+                    rule, evaluated_at=self.now, silent_since=self.now
+                )
 
     # ------------------------------------------------------------------------------------------------- what comes in
 
@@ -95,6 +65,7 @@ class Model:
         if batch.failed:
             source.failing_since = batch.at if source.failing_since is None else source.failing_since
             return
+        was_failing = self._failing(source)
         source.ok_at, source.failing_since = batch.at, None
         present = {(s.metric, s.labels) for s in batch.samples}
         touched = {key: self._keep(source, batch, key) for key in present}
@@ -105,7 +76,7 @@ class Model:
         for rule in self.ordered:
             for labels in sorted({self._key(rule, key[1]) for key in present if self._gets(rule, key, touched[key])}):
                 self._visit(rule, labels)
-            if rule.form in {"event", "absent"} and self._source_of(rule) is source:
+            if was_failing and rule.form in {"event", "absent", "ratio"} and source in self._sources_of(rule):
                 for labels in [labels for name, labels in self.alerts if name == rule.name]:
                     self._visit(rule, labels)
         self._visit_due()
@@ -136,15 +107,13 @@ class Model:
             source.ok_at += delta
             source.failing_since = None if source.failing_since is None else source.failing_since + delta
         for alert in self.alerts.values():
-            alert.evaluated_at += delta
-            for name in ("active_at", "false_since", "clear_since", "unknown_since", "ended_at", "silent_since"):
-                if getattr(alert, name) is not None:
-                    setattr(alert, name, getattr(alert, name) + delta)
+            alert.shift(delta)
 
     def restart(self, down: int) -> None:
-        """S8: nothing is lost; what is in flight is unknown while the process is down, and until there is a new answer."""
-        for alert in self.alerts.values():
-            if alert.unknown_since is None and alert.state != "inactive":
+        """S8: nothing is lost; what is in flight is unknown from the end of the process until there is a new answer."""
+        self.boot = self.now
+        for rule, _, alert in self._all():
+            if alert.unknown_since is None and (alert.state != "inactive" or rule.form == "absent"):
                 alert.unknown_since = self.now
         self.now += down
         for rule, labels, _ in list(self._all()):
@@ -159,7 +128,7 @@ class Model:
         return {
             (rule.name, labels): Known(alert.state, alert.active_at, alert.unknown_since is not None)
             for rule, labels, alert in self._all()
-            if alert.state != "inactive" or alert.unknown_since is not None
+            if not alert.says_nothing
         }
 
     def blind(self) -> set[str]:
@@ -227,6 +196,9 @@ class Model:
         assert rule.target
         return self.by_metric[rule.target.metric]
 
+    def _sources_of(self, rule: NaiveRule) -> list[Source]:
+        return [self.by_metric[target.metric] for target in (rule.target, rule.numerator) if target]
+
     def _series(self, rule: NaiveRule, labels: Labels, *, numerator: bool = False) -> list[Series]:
         """The series of one alert, with the points that came in time for the rule's windows."""
         target = rule.numerator if numerator else rule.target
@@ -279,7 +251,7 @@ class Model:
     def _ratio(self, rule: NaiveRule, of: Sequence[Series], to: Sequence[Series]) -> Answer:
         """S9."""
         volume = sum_of_increases(to)
-        if not volume or volume < rule.min_volume:
+        if not volume or volume < rule.min_volume or any(self._failing(source) for source in self._sources_of(rule)):
             return Answer(None)
         value = (sum_of_increases(of) or 0.0) / volume
         assert rule.threshold
@@ -294,7 +266,11 @@ class Model:
 
     def _failing(self, source: Source) -> bool:
         """S6 holds for sources too: one failed poll alone changes nothing."""
-        return source.failing_since is not None and self.now - source.ok_at >= source.stale_after
+        return source.failing_since is not None and self.now >= self._fails_at(source)
+
+    def _fails_at(self, source: Source) -> Instant:
+        assert source.failing_since is not None
+        return max(source.failing_since, source.ok_at + source.stale_after)
 
     def _kleene(self, rule: NaiveRule, labels: Labels) -> Answer:
         """S12: Kleene logic over the parts' firing, joined on the labels that they share."""
@@ -308,7 +284,7 @@ class Model:
         """Whether any alert of this rule that agrees with the labels is firing."""
         wanted = dict(labels)
         truths = [
-            None if alert.unknown_since is not None else alert.state == "firing"
+            alert.fires
             for rule, own, alert in self._all()
             if rule.name == name and all(dict(own).get(label, value) == value for label, value in wanted.items())
         ]
@@ -329,8 +305,7 @@ class Model:
                 continue
             for labels in self._joined(rule):
                 self._visit(rule, labels)
-                alert = self.alerts[rule.name, labels]
-                if alert.state == "inactive" and alert.unknown_since is None:
+                if self.alerts[rule.name, labels].says_nothing:
                     del self.alerts[rule.name, labels]
 
     def _names(self, rule: NaiveRule) -> set[str] | None:
@@ -353,118 +328,41 @@ class Model:
         if (rule.name, labels) not in self.alerts:
             if rule.form == "ratio" and not self._series(rule, labels):
                 return
-            self.alerts[rule.name, labels] = Alert()
+            self.alerts[rule.name, labels] = Alert(rule)
         alert = self.alerts[rule.name, labels]
         alert.evaluated_at = self.now
         if rule.form == "absent":
-            self._absent(rule, alert)
+            failing = self._failing(self._source_of(rule))
+            alert.be_silent(self._silent_since(rule, alert), self.now, failing=failing)
             return
         ended = rule.form in {"metric", "ratio"} and all(series.ended for series in self._series(rule, labels))
         alert.ended_at = alert.ended_at if ended else None
         if alert.ended_at is None or self.now - alert.ended_at < ENDED_AFTER:
-            self._step(rule, alert, self._answer(rule, labels))
+            alert.step(self._answer(rule, labels), self.now)
             if not ended or alert.state == "firing":
                 return
         del self.alerts[rule.name, labels]  # of what has ended nothing is left to be known or unknown
 
-    def _step(self, rule: NaiveRule, alert: Alert, answer: Answer) -> None:
-        if answer.truth is None:
-            self._unknown(rule, alert)
-            return
-        self._known_again(alert)
-        if answer.truth:
-            alert.false_since = alert.clear_since = None
-            if alert.state == "inactive":
-                alert.state, alert.active_at = "pending", self.now
-            assert alert.active_at is not None
-            if alert.state == "pending" and self.now - alert.active_at >= rule.hold:
-                alert.state = "firing"
-        elif alert.state == "pending":
-            alert.state, alert.active_at = "inactive", None
-        elif alert.state == "firing":
-            self._maybe_resolve(rule, alert, answer)
-
-    def _maybe_resolve(self, rule: NaiveRule, alert: Alert, answer: Answer) -> None:
-        """S5: firing resolves when the condition is false, clear has held and keep has passed."""
-        alert.false_since = self.now if alert.false_since is None else alert.false_since
-        cleared = rule.clear is None
-        if rule.clear is not None:
-            assert answer.value is not None
-            if rule.clear.holds(answer.value):
-                alert.clear_since = self.now if alert.clear_since is None else alert.clear_since
-                cleared = self.now - alert.clear_since >= rule.clear_hold
-            else:
-                alert.clear_since = None
-        if cleared and self.now - alert.false_since >= rule.keep:
-            alert.state, alert.active_at = "inactive", None
-            alert.false_since = alert.clear_since = None
-
-    def _unknown(self, rule: NaiveRule, alert: Alert) -> None:
-        """S6: nothing resolves, nothing starts; pending is dropped after a while."""
-        if alert.unknown_since is None:
-            alert.unknown_since = self.now
-        if alert.state == "pending" and self.now - alert.unknown_since >= max(rule.hold, MINUTE):
-            alert.state, alert.active_at = "inactive", None
-
-    def _known_again(self, alert: Alert) -> None:
-        """S6: time spent unknown does not count: hold, clear and keep move by it."""
-        if alert.unknown_since is None:
-            return
-        away = self.now - alert.unknown_since
-        alert.unknown_since = None
-        if alert.state == "pending" and alert.active_at is not None:
-            alert.active_at += away
-        alert.false_since = None if alert.false_since is None else alert.false_since + away
-        alert.clear_since = None if alert.clear_since is None else alert.clear_since + away
-
-    def _absent_since(self, rule: NaiveRule) -> Instant:
+    def _silent_since(self, rule: NaiveRule, alert: Alert) -> Instant:
+        """S11: the last sample, on the clock of its source (S2); else boot, unless it fires from before."""
         assert rule.target
-        newest = self._newest(self._series(rule, rule.target.equalities()))
-        return max(newest, self.boot)
-
-    def _absent(self, rule: NaiveRule, alert: Alert) -> None:
-        """S11: `for` counts from the last sample, else from boot; silence while the source fails does not count."""
-        since = self._absent_since(rule)
-        if since != alert.silent_since:
-            alert.silent_since, alert.paused = since, 0
-        if self._failing(self._source_of(rule)):
-            if alert.unknown_since is None:
-                alert.unknown_since = self.now
-            return
-        if alert.unknown_since is not None:
-            alert.paused += max(0, self.now - max(alert.unknown_since, since))
-        if self.now - since - alert.paused < rule.hold:
-            self._step(rule, alert, Answer(False))
-            return
-        self._known_again(alert)
-        alert.false_since = None
-        if alert.state != "firing":
-            alert.state, alert.active_at = "firing", since + alert.paused
+        series = self._series(rule, rule.target.equalities())
+        if series:
+            return self._newest(series) + self._source_of(rule).lag
+        return alert.silent_since if alert.state == "firing" else self.boot
 
     # ----------------------------------------------------------------------------------------------------- deadlines
 
     def _deadlines(self, rule: NaiveRule, labels: Labels, alert: Alert) -> Iterator[Instant]:
         """S3: the instants at which something about this alert ends, known beforehand."""
-        if alert.ended_at is not None:
-            yield alert.ended_at + ENDED_AFTER
-        if rule.form in {"metric", "ratio"}:
-            newest = self._newest(self._series(rule, labels))
-            yield newest + self._stale_after(rule, self._source_of(rule))
-        if rule.form in {"event", "absent"}:
-            source = self._source_of(rule)
-            if source.failing_since is not None:
-                yield max(source.failing_since, source.ok_at + source.stale_after)
-        if alert.unknown_since is not None:
-            if alert.state == "pending":
-                yield alert.unknown_since + max(rule.hold, MINUTE)
+        yield from alert.deadlines()
+        if rule.parts:
             return
-        if rule.form == "absent":
-            yield self._absent_since(rule) + alert.paused + rule.hold
+        source = self._source_of(rule)
+        if rule.form in {"metric", "ratio"}:
+            yield self._newest(self._series(rule, labels)) + self._stale_after(rule, source)
         if rule.form == "event":
-            yield self._newest(self._series(rule, labels)) + self._source_of(rule).lag + self._over(rule)
-        if alert.state == "pending" and alert.active_at is not None:
-            yield alert.active_at + rule.hold
-        if alert.false_since is not None:
-            yield alert.false_since + rule.keep
-        if alert.clear_since is not None:
-            yield alert.clear_since + rule.clear_hold
+            yield self._newest(self._series(rule, labels)) + source.lag + self._over(rule)
+        for other in self._sources_of(rule):
+            if rule.form != "metric" and other.failing_since is not None:
+                yield self._fails_at(other)

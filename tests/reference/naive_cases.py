@@ -73,6 +73,7 @@ LAGGING = SourceCase(
         ("s", Kind.GAUGE, _labels("1", "x")),
         ("s", Kind.GAUGE, _labels("2", "x")),
         ("hits", Kind.COUNTER, _labels("1", "x")),
+        ("faults", Kind.COUNTER, _labels("1", "x")),
     ),
 )
 SOURCES = (FAST, LAGGING)
@@ -127,7 +128,7 @@ def metric_rules(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def ratio_rules(draw: st.DrawFn) -> dict[str, Any]:
     """Errors among requests, or a delta in another."""
-    of, to = draw(st.sampled_from((("err", "req"), ("err", "req"), ("part", "whole"))))
+    of, to = draw(st.sampled_from((("err", "req"), ("err", "req"), ("part", "whole"), ("faults", "req"))))
     ratio = {
         "of": of,
         "to": to,

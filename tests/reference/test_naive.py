@@ -41,7 +41,7 @@ def test_S2_lag(options, rules: Rules, events: list[Event]) -> None:
 
 
 @PATHS
-@given(rules=rule_sets(ratio_rules()), events=histories((FAST,)))
+@given(rules=rule_sets(ratio_rules()), events=histories((FAST, FAST, LAGGING)))
 @oracle(120)
 def test_S9_ratio(options, rules: Rules, events: list[Event]) -> None:
     """Ratios of counters and deltas, with resets, gaps and too little volume, are as in the model."""
