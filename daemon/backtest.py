@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from daemon import escalation, incidents
+from daemon import escalation, incidents, watching
 from daemon.config import Loaded
 from daemon.store import schema
 from daemon.store.connections import Connection
@@ -21,7 +21,7 @@ from recuo.values import Instant, rfc3339
 from triggers.base import Sample
 from triggers.engine import Transition
 from triggers.readers import read_csv, read_openmetrics
-from triggers.replay import replay
+from triggers.replay import STALE_AFTER_MS, replay
 
 _LOOP_LIMIT: Final = 1_000_000
 
@@ -140,10 +140,14 @@ def run(
     step_ms: int | None = None,
 ) -> dict[str, Any]:
     """What the configuration would have done: `alerts`, `incidents`, `pages` and `actions`, instants in RFC 3339."""
-    rehearsal = Rehearsal(loaded)
-    found = replay(loaded.config.rules, samples, start=start, end=end, step=step_ms, observe=rehearsal.take)
-    if end is not None:
-        rehearsal.until(end)
+    rehearsal, samples = Rehearsal(loaded), list(samples)
+    infos = [info._replace(stale_after_ms=STALE_AFTER_MS) for info in watching.infos(loaded.config)]
+    found = replay(
+        loaded.config.rules, samples, start=start, end=end, step=step_ms, sources=infos, observe=rehearsal.take
+    )
+    last = end if end is not None else max((sample.at for sample in samples), default=None)
+    if last is not None:
+        rehearsal.until(last)
     instants = ("pending_at", "firing_at", "resolved_at")
     alerts = [{**row, **{name: _text(row[name]) for name in instants}} for row in found]
     return {"alerts": alerts, "incidents": rehearsal.incidents(), "pages": rehearsal.pages(), "actions": []}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daemon import watching
 from daemon.config import Loaded
+from daemon.language import said, say
 from daemon.logs import printable
 from daemon.reach import reachability
 from recuo import __version__
@@ -31,13 +32,13 @@ _WORDS = {
         "nothing": "nothing: no rule has a source that is on",
     },
     "pt-BR": {
-        "title": "Recuo {version} observa {service} ({environment})",
+        "title": "Recuo {version} monitora {service} ({environment})",
         "observe": ", em modo observe: nada é alterado em lugar nenhum",
         "state": "estado",
         "config": "config",
         "metrics": "métricas",
         "token": "token",
-        "watched": "vigiado",
+        "watched": "monitorado",
         "off": "desligado",
         "people": "pessoas",
         "reached": "todos podem ser avisados",
@@ -59,25 +60,27 @@ def one_line(loaded: Loaded) -> str:
 def lines(daemon: Daemon) -> Iterator[str]:
     """The start-up report, a line at a time."""
     loaded, config = daemon.loaded, daemon.config
-    say = _WORDS[config.service.locale]
-    title = say["title"].format(
+    words, locale = _WORDS[config.service.locale], config.service.locale
+    title = words["title"].format(
         version=__version__, service=config.service.name, environment=config.service.environment
     )
-    yield title + (say["observe"] if config.mode == "observe" else "")
+    yield title + (words["observe"] if config.mode == "observe" else "")
     yield from _pairs(
         ("API", f"{daemon.url}/api/v1/status"),
-        (say["metrics"], f"{daemon.url}/metrics"),
-        (say["state"], str(daemon.store.directory)),
-        (say["token"], str(daemon.store.directory / "token")),
-        (say["config"], f"{loaded.path}"),
+        (words["metrics"], f"{daemon.url}/metrics"),
+        (words["state"], str(daemon.store.directory)),
+        (words["token"], str(daemon.store.directory / "token")),
+        (words["config"], f"{loaded.path}"),
     )
     plan = watching.plan(loaded)
     names = ", ".join(plan.rules)
     sources = ", ".join(config.sources)
-    yield from _pairs((say["watched"], say["rules"].format(rules=names, sources=sources) if names else say["nothing"]))
-    yield from _pairs(*((say["off"], f"{off.part}: {off.reason}") for off in loaded.off))
-    yield from _pairs(*((say["people"], words) for words in reachability(config) or [say["reached"]]))
-    yield say["stop"]
+    yield from _pairs(
+        (words["watched"], words["rules"].format(rules=names, sources=sources) if names else words["nothing"])
+    )
+    yield from _pairs(*((words["off"], f"{say(off.part, locale)}: {say(off.reason, locale)}") for off in loaded.off))
+    yield from _pairs(*((words["people"], text) for text in said(reachability(config), locale) or (words["reached"],)))
+    yield words["stop"]
 
 
 def facts(daemon: Daemon) -> dict[str, dict[str, object]]:

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "comment": ("daemon.commands.incidents", "Add a remark to an incident."),
     "assess": ("daemon.commands.incidents", "Assess an incident, or correct the assessment."),
     "decide": ("daemon.commands.incidents", "Write down what was decided."),
+    "verify": ("daemon.commands.incidents", "Say that it works again."),
     "resolve": ("daemon.commands.incidents", "Say that an incident is over."),
     "checklist": ("daemon.commands.incidents", "The checklist after an incident, or the answer to an item."),
     "token": ("daemon.commands.admin", "Make, list and revoke API tokens."),
@@ -102,7 +103,7 @@ def _code(args: list[str] | None) -> int:
     try:
         result = cli.main(args, prog_name="recuo", standalone_mode=False)
     except ClientError as err:
-        complain(err.message, err.details)
+        complain(err.message, err.details, err.locale)
         return err.exit_code
     except click.UsageError as err:
         complain(_usage(err))

@@ -1,7 +1,8 @@
 """The API from the other side: finds the daemon, asks it, and says in words what it refused.
 
-Only the standard library, and http.client only when something is asked: the command line starts quickly. The token is sent to no one but the
-daemon that was named: by `--url`, by RECUO_URL, or by the `daemon.json` of the state directory that the token is in.
+Only the standard library, and http.client only when something is asked: the command line starts quickly. The token is
+sent to no one but the daemon that was named: by `--url`, by RECUO_URL, or by the `daemon.json` of the state directory
+that the token is in.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _INPUT_IS_WRONG = {400, 405, 413, 415, 421, 422}
 
 
 class ClientError(Exception):
-    """What to tell the person, and the exit code that says it to a script."""
+    """What to tell the person, and the exit code that says it to a script. `locale` is the person's language."""
 
     def __init__(self, exit_code: int, message: str, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
+        self.locale = "en"
         self.exit_code = exit_code
         self.message = message
         self.details = details

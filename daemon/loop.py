@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
-from daemon import audit, escalation, history, incidents
+from daemon import audit, escalation, history, incidents, messages
 from daemon.clock import SystemClock
 from daemon.config import Loaded
 from daemon.store import Store, StoreError
@@ -182,6 +182,8 @@ class Loop:
     def _decided(self, transitions: Sequence[Transition]) -> None:
         for transition in transitions:
             self._telemetry.transitions.labels(transition.kind).inc()
+            if transition.kind == "pending":
+                messages.prepare()
         self._transitions.extend(transitions)
 
     def _in_trouble(self, err: StoreError, now: Instant) -> None:
@@ -216,5 +218,8 @@ def _move(tx: sqlite3.Connection, moved_ms: int, states: Sequence[AlertState], n
     incidents.save_alerts(tx, states, now=now)
     history.shift(tx, moved_ms)
     tx.execute("UPDATE escalations SET next_at = next_at + ? WHERE next_at IS NOT NULL", (moved_ms,))
-    tx.execute("UPDATE outbox SET next_attempt_at = next_attempt_at + ? WHERE state = 'queued'", (moved_ms,))
+    tx.execute(  # a message's age decides when it is given up, so that it moves too
+        "UPDATE outbox SET next_attempt_at = next_attempt_at + ?, created_at = created_at + ? WHERE state = 'queued'",
+        (moved_ms, moved_ms),
+    )
     audit.record(tx, at=now, kind="clock-stepped", actor="recuo", moved_ms=moved_ms)

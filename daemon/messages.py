@@ -8,8 +8,8 @@ Should a template fail, the page goes out in plain words all the same.
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -24,13 +24,26 @@ from actions.base import Message
 from actions.text import one_line
 from daemon.configuration.models import Config
 from daemon.configuration.people import in_locale
+from daemon.language import say
+from daemon.render import units
 from recuo.values import Instant, format_duration, labels_of
 from triggers.rules import RuleConfig
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Fired", "IncidentView", "Message", "Position", "incident_view", "page", "relayed", "test", "warm_up"]
+__all__ = [
+    "Fired",
+    "IncidentView",
+    "Message",
+    "Position",
+    "incident_view",
+    "page",
+    "prepare",
+    "relayed",
+    "test",
+    "warm_up",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +53,8 @@ _SEVERITIES: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {},
     "pt-BR": {"critical": "crítico", "error": "erro", "warning": "aviso", "info": "informação"},
 }
+_GRAVITY: Final = {"en": {}, "pt-BR": {**_SEVERITIES["pt-BR"], "critical": "crítica"}}
+"""The same where it is said of the severity, and not of the incident."""
 _COLOURS: Final = {"critical": "#b3261e", "error": "#b3541e", "warning": "#8a6d00", "info": "#1f5f8b"}
 _WHY: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
@@ -214,8 +229,18 @@ def relayed(message: Message, *, key: str, receiver: str) -> Message:
     return message._replace(key=key, text=f"{note}\n\n{message.text}", html=html)
 
 
+@cache
+def prepare() -> None:
+    """Get ready, in a thread and once, for the first page: call it when one may soon be wanted (an alert is pending).
+
+    Importing Jinja and compiling the templates takes some 0.2 s, which the first page would otherwise wait for, and
+    6 MB, which a daemon that pages nobody need not have.
+    """
+    threading.Thread(target=warm_up, name="recuo-templates", daemon=True).start()
+
+
 def warm_up() -> None:
-    """Import Jinja and compile the templates, which the first page would otherwise wait for; call it in a thread."""
+    """Import Jinja and compile every template."""
     for name in ("page", "test"):
         for language in _FACTS:
             for form in ("txt", "html"):
@@ -278,7 +303,7 @@ def _facts(incident: IncidentView, config: Config, language: str, now: Instant) 
     words, position = _FACTS[language], incident.position
     found = [
         (words["incident"], f"#{incident.id} {incident.title}"),
-        (words["severity"], _SEVERITIES[language].get(incident.severity, incident.severity)),
+        (words["severity"], _GRAVITY[language].get(incident.severity, incident.severity)),
         (words["service"], config.service.name),
         (words["environment"], incident.environment),
         (words["since"], _since(incident.began_at, config, language, now)),
@@ -310,19 +335,8 @@ def _alert(alert: Fired, config: Config, language: str, now: Instant) -> dict[st
 def _measured(alert: Fired, rule: RuleConfig | None, language: str) -> str:
     """The value against its limit, in the limit's unit; for rules without one, what the engine says."""
     if rule is None or alert.value is None or not (limit := rule.above or rule.below):
-        return alert.text or ("" if alert.value is None else f"{alert.value:g}")
+        return say(alert.text, language) or ("" if alert.value is None else units.number(alert.value, language))
     words = _FACTS[language]
     held = words["held"].format(format_duration(rule.hold)) if rule.hold else ""
     side = words["above" if rule.above else "below"]
-    return f"{_in_unit(alert.value, limit.unit)} ({side} {limit.text}{held})"
-
-
-def _in_unit(value: float, unit: str) -> str:
-    if unit == "ratio":
-        return f"{value * 100:.4g}%"
-    if unit == "ms":
-        return f"{value:.4g} ms" if abs(value) < 10_000 else f"{value / 1000:.4g} s"
-    if unit == "bytes":
-        power = min(int(math.log(abs(value), 1024)), 4) if abs(value) >= 1 else 0
-        return f"{value / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
-    return f"{value:.6g}"
+    return f"{units.quantity(alert.value, limit.unit, language)} ({side} {units.local(limit.text, language)}{held})"

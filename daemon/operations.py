@@ -186,6 +186,9 @@ class DaemonOperations:
             incident, lambda tx, now: incidents.decide(tx, incident, by=by, decision=decision, now=now)
         )
 
+    async def verify(self, incident: int, *, by: str, note: str) -> views.IncidentDetail:
+        return await self._change(incident, lambda tx, now: incidents.verify(tx, incident, by=by, note=note, now=now))
+
     async def answer(self, incident: int, *, by: str, item: str, answer: str) -> views.IncidentDetail:
         config = self._daemon.config
         return await self._change(

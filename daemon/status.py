@@ -14,7 +14,6 @@ from recuo.values import Labels, format_duration, labels_of, parse_duration
 from triggers.base import MetricSpec
 from triggers.compile import Plan, compile_rules
 from triggers.rules import RuleConfig
-from triggers.selectors import parse_selector
 
 if TYPE_CHECKING:
     from daemon.app import Daemon
@@ -178,10 +177,7 @@ def alerts(daemon: Daemon, rule: str | None = None) -> tuple[views.AlertView, ..
 
 def unit_of(rule: RuleConfig, specs: Mapping[str, MetricSpec]) -> str:
     """The unit of the number that a rule compares."""
-    if rule.ratio is not None:
-        return "ratio"
-    names = [parse_selector(text).metric for text in rule.selectors]
-    return specs[names[0]].unit if names and names[0] in specs else ""
+    return "" if rule.parts else compile_rules({"": rule}, specs.values())[0].unit
 
 
 def rule(daemon: Daemon, name: str) -> views.RuleView:
@@ -202,9 +198,9 @@ def rule(daemon: Daemon, name: str) -> views.RuleView:
 def explanation(daemon: Daemon, name: str, labels: Labels) -> views.Explanation:
     """Why one alert is in its state. Raises KeyError where the engine knows nothing of it."""
     config, found = daemon.config.rules[name], daemon.engine.explain(name, labels)
-    windows = found.get("windows", [])
-    limit = next((plan for plan in compile_rules({name: config}, tuple(specs_of(daemon).values()))), None)
-    number = limit.limit if limit is not None and (config.above or config.below) else None
+    windows, units = found.get("windows", []), {name: spec.unit for name, spec in specs_of(daemon).items()}
+    plan = None if config.parts else compile_rules({name: config}, specs_of(daemon).values())[0]
+    number = plan.limit if plan is not None and plan.limit_text else None
     return views.Explanation(
         rule=name,
         labels=found["labels"],
@@ -215,10 +211,10 @@ def explanation(daemon: Daemon, name: str, labels: Labels) -> views.Explanation:
         reason=found.get("reason", ""),
         at=found["at"],
         metric=", ".join(config.selectors),
-        unit=unit_of(config, specs_of(daemon)),
+        unit=plan.unit if plan is not None else "",
         window_start_at=windows[0]["from"] if windows else None,
         window_end_at=windows[0]["to"] if windows else None,
-        series=tuple(_window(window) for window in windows),
+        series=tuple(_window(window, units.get(window["metric"], "")) for window in windows),
         steps=tuple(found.get("steps", ())),
         value=found.get("value"),
         above=number if config.above else None,
@@ -230,10 +226,11 @@ def explanation(daemon: Daemon, name: str, labels: Labels) -> views.Explanation:
     )
 
 
-def _window(window: Mapping[str, Any]) -> views.SeriesWindow:
+def _window(window: Mapping[str, Any], unit: str) -> views.SeriesWindow:
     labels = {**window["labels"], "__name__": window["metric"]}
     return views.SeriesWindow(
         labels=labels,
+        unit=unit,
         points=tuple(views.Point(at=point["at"], value=point["value"]) for point in window["samples"]),
         total=window["count"],
     )

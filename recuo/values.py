@@ -72,6 +72,28 @@ def format_duration(duration_ms: int) -> str:
     return "".join(parts) or "0s"
 
 
+_BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def format_number(value: float) -> str:
+    """A number with four significant digits, and all of those before the point."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def format_quantity(value: float, unit: str | None) -> str:
+    """A value with its unit (`ms s ratio bytes count info` as sources declare): 0.8 of `ratio` is `80%`."""
+    if unit == "ratio":
+        return f"{format_number(value * 100)}%"
+    if unit == "bytes":
+        size, power = value, 0
+        while abs(size) >= 1024 and power < len(_BYTES) - 1:
+            size, power = size / 1024, power + 1
+        return f"{format_number(size)} {_BYTES[power]}"
+    if unit == "ms" and abs(value) >= 10_000:
+        return f"{format_number(value / 1000)} s"
+    return f"{format_number(value)} {unit}" if unit in {"ms", "s"} else format_number(value)
+
+
 def rfc3339(at: Instant) -> str:
     """An instant as RFC 3339 in UTC, with milliseconds only where there are some."""
     moment = datetime.fromtimestamp(at / 1000, UTC)

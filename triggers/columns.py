@@ -6,7 +6,8 @@ flight, becomes a `Group` that the state machine sees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
@@ -15,9 +16,9 @@ from triggers.alerts import Alert, Answer
 from triggers.base import Kind
 from triggers.blocks import NEVER, Block, CountBlock, ExtremeBlock, Floats, IncreaseBlock, Ints, Slots, SumBlock, count_of
 from triggers.compile import Plan
-from triggers.health import Series
+from triggers.health import Series, Source
 from triggers.rules import Reduce
-from triggers.watches import Group, Sink, Watch, watch_for
+from triggers.watches import Group, Sink, Watch, declaring, watch_for
 
 Bools = npt.NDArray[np.bool_]
 
@@ -41,6 +42,7 @@ class Side:
         self.block, self.is_main = block, is_main
         self.series: list[Series | None] = []
         self.slot_of: dict[Series, int] = {}
+        self.sources: Counter[Source] = Counter()
         self.group: Ints = np.empty(0, np.int64)
         self.ended: Bools = np.empty(0, np.bool_)
         self._free: list[int] = []
@@ -59,6 +61,7 @@ class Side:
                 self.group = np.concatenate([self.group, np.full(room - len(self.group), -1)])
                 self.ended = np.concatenate([self.ended, np.ones(room - len(self.ended), np.bool_)])
         self.slot_of[series] = slot
+        self.sources[series.source] += 1
         self.group[slot], self.ended[slot] = group, series.ended_at is not None
         self.block.over[slot] = over_ms
         return slot
@@ -66,6 +69,9 @@ class Side:
     def remove(self, series: Series) -> None:
         """Forget a series."""
         slot = self.slot_of.pop(series)
+        self.sources[series.source] -= 1
+        if not self.sources[series.source]:
+            del self.sources[series.source]
         self.block.free(slot)
         self.series[slot] = None
         self.group[slot], self.ended[slot] = -1, True
@@ -91,8 +97,9 @@ class BlockWatch(Watch):
 
     blocks = True
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, sources: Iterable[Source] = ()) -> None:
         super().__init__(plan)
+        self.part_sources = declaring(sources, plan)
         self.clock = BlockClock(self)
         self.sides = [
             Side(block_for(plan, role, plan.over_ms or 0), is_main=role == len(plan.targets) - 1)
@@ -105,6 +112,8 @@ class BlockWatch(Watch):
         self.fresh_until: Ints = np.empty(0, np.int64)
         self.living: Ints = np.empty(0, np.int64)
         self.members: Ints = np.empty(0, np.int64)
+        self.soonest: Instant | None = None
+        """When the first of the groups whose answer changed last turns stale."""
         self._free: list[int] = []
         self._alone = plan.config.by is None and len(self.sides) == 1
         """Whether a group is a series, so that groups and slots have the same numbers."""
@@ -149,6 +158,7 @@ class BlockWatch(Watch):
         labels = self.plan.alert_labels(self.keys[group])
         if labels in self.orphans:
             self.adopt(labels)
+            self.answer[group] = Answer.DOWN
         flying = self.groups.get(self.keys[group])
         if flying is not None and self.living[group]:
             flying.living = int(self.living[group])
@@ -273,6 +283,8 @@ class BlockWatch(Watch):
         places = np.flatnonzero(seen)
         self.answer[which] = answers
         found = []
+        fresh = self.fresh_until[which][places][answers[places] != Answer.STALE]
+        self.soonest = int(fresh.min()) if len(fresh) else None
         for place in places.tolist():
             group = self._in_flight(place if numbers is None else int(numbers[place]))
             group.answer = int(answers[place])
@@ -289,7 +301,7 @@ class BlockWatch(Watch):
 
     def clock_floor(self) -> Instant | None:
         """An instant before which no group turns stale that is not: cheap, and checked when it comes."""
-        return self.clock.due_at if self.clock.due_at is not None else self.clock_deadline()
+        return self.soonest if self.clock.due_at is not None else self.clock_deadline()
 
     def adopt(self, labels: Labels) -> Group:
         """A group without a number, for an alert from before a restart whose series have not come back (S8)."""
@@ -422,17 +434,15 @@ class BlockWatch(Watch):
 
     def _failing(self, side: Side) -> Bools | None:
         """The groups of which a part's source fails."""
-        sources = {series.source for series in side.series if series is not None} if self.watched_out else set()
-        if not any(source.out for source in sources):
+        if not any(source.out for source in (*side.sources, *self.part_sources)):
             return None
-        found = np.zeros(len(self.keys), np.bool_)
-        for series, slot in side.slot_of.items():
-            if series.source.out:
-                found[side.group[slot]] = True
+        size = len(self.keys)
+        slots = [slot for series, slot in side.slot_of.items() if series.source.out]
+        found: Bools = np.bincount(side.group[slots], minlength=size) > 0
+        if any(source.out for source in self.part_sources):
+            used = side.group[: side.block.size]
+            found |= np.bincount(used[used >= 0], minlength=size) == 0
         return found
-
-    watched_out = False
-    """Whether a source of the rule is out: the engine says so."""
 
     # ---------------------------------------------------------------------------------------- the engine's questions
 
@@ -469,7 +479,7 @@ class BlockWatch(Watch):
 
     def unfold(self, labels: Labels) -> Watch:
         """One group as plain Python has it, to be explained. Raises KeyError where there is none."""
-        plain = watch_for(self.plan)
+        plain = watch_for(self.plan, self.part_sources)
         number = self.number[self._key_of(labels)]
         for role in range(len(self.sides)):
             for series, sink in self.sinks(plain, role, number):

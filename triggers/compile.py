@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from recuo.values import Labels, format_duration, labels_of
+from recuo.values import Labels, format_duration, format_quantity, labels_of
 from triggers.alerts import Answer, Policy
 from triggers.base import Kind, MetricSpec
 from triggers.checks import RuleProblem, check_rules
@@ -106,11 +106,26 @@ class Plan(NamedTuple):
 
     def sentence(self, value: float | None) -> str:
         """A value beside its threshold, in words."""
-        if value is None:
+        if value is None or self.config.parts:
             return self.subject
         if not self.limit_text:
-            return f"{self.subject}: {value:g}"
-        return f"{self.subject} is {value:g}, limit {self.limit_text}"
+            return f"{self.subject}: {self.quantity(value)}"
+        return f"{self.subject} is {self.quantity(value)}, limit {self.limit_text}"
+
+    @property
+    def unit(self) -> str:
+        """The unit of the number that it compares: the metric's, else the limit's; none of a count or a rate."""
+        config = self.config
+        if config.ratio is not None:
+            return "ratio"
+        if self.condition != "metric" or config.reduce in {Reduce.COUNT, Reduce.RATE}:
+            return ""
+        limit = config.above or config.below
+        return self.targets[0].unit or (limit.unit if limit is not None else "")
+
+    def quantity(self, value: float) -> str:
+        """A value as a person reads it, with the rule's unit: `93.1%`, `612 ms`."""
+        return format_quantity(value, self.unit)
 
 
 def _kinds(rules: Iterable[RuleConfig], specs: Mapping[str, MetricSpec]) -> dict[str, Kind]:

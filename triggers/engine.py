@@ -88,16 +88,22 @@ class Engine(Evaluator):
         return self._watches[rule].label_sets()
 
     def horizon_ms(self) -> int:
-        """How far back any window looks: samples older than this change nothing after a restart."""
-        stale = max((s.info.stale_after_ms + s.info.lag_ms for s in self._sources.values()), default=self._stale_ms)
+        """How far back any window looks, or a source may fail before it is blind: older batches change nothing."""
+        infos = [source.info for source in self._sources.values()]
+        stale = max((info.stale_after_ms + info.lag_ms for info in infos), default=self._stale_ms)
         plans = [watch.plan for watch in self._watches.values()]
-        return stale + max((max(plan.over_ms or 0, plan.policy.hold_ms) for plan in plans), default=0)
+        looks = stale + max((max(plan.over_ms or 0, plan.policy.hold_ms) for plan in plans), default=0)
+        return max(looks, *(info.blind_after_ms for info in infos)) if infos else looks
 
     # ---------------------------------------------------------------------------------------------- restart, reload
 
     def snapshot_alerts(self) -> list[AlertState]:
-        """The state of every alert that is not idle, and of every source that is blind."""
+        """What a restart must know: alerts that are not idle, sources that are blind, and from when silences count."""
         found = [alert.snapshot() for watch in self._watches.values() for alert in watch.alerts.values()]
+        for watch in self._watches.values():
+            if isinstance(watch, AbsentWatch) and not watch.alerts:
+                labels = watch.only.labels
+                found.append(AlertState(watch.plan.name, labels, active_at=watch.since(watch.only)))
         return found + [self._blind(s, "firing").state for s in self._sources.values() if s.told_blind]
 
     def restore(
@@ -118,8 +124,6 @@ class Engine(Evaluator):
         self.fill(batch for batch in batches if batch.at <= down_from)
         for state in alerts:
             self._take_over(state, out)
-        for watch in absences:
-            watch.resume()
         self._go_down(self._watches.values(), down_from, out)
         self._schedule_all()
         gap = [batch for batch in batches if down_from < batch.at <= now]
@@ -128,6 +132,7 @@ class Engine(Evaluator):
         for batch in {batch.source: batch for batch in gap}.values():
             source = self._source(batch.source)
             self._go_down([w for w in self._watches.values() if w.depends_on(source)], batch.at, out)
+        self.now = max(self.now, now)  # what became due while nobody listened is settled now, not when it was due
         out += self.advance(now)
         self._come_up(out)
         return out
@@ -153,9 +158,12 @@ class Engine(Evaluator):
             return
         alert = Alert(state.rule, state.labels, watch.plan.policy)
         alert.take(state)
+        if isinstance(watch, AbsentWatch) and state.active_at is not None:
+            watch.resume(state.active_at)
         if alert.idle:
             return
         watch.alerts[alert.labels] = watch.orphans[alert.labels] = alert
+        watch.label_names.update(name for name, _ in alert.labels)
         if not watch.ends:
             watch.adopt(alert.labels)
         elif (group := watch.group_of_alert(alert.labels)) is not None:
@@ -325,7 +333,7 @@ class Engine(Evaluator):
             del self._sources[name]
         for info in infos:
             if info.name not in self._sources:
-                self._sources[info.name] = Source(info, self.now)
+                self._sources[info.name] = Source(info)
                 altered.add(info.name)
         return altered
 

@@ -47,7 +47,7 @@ class Evaluator:
         self.stats = Stats()
         self._stale_ms = DEFAULT_STALE_MS if stale_after_ms is None else stale_after_ms
         self._stepped = stepped
-        self._sources = {info.name: Source(info, now) for info in sources}
+        self._sources = {info.name: Source(info) for info in sources}
         self._timers = Timers(self._deadline)
         self._rules = dict(rules)
         self._watches = self._build(compile_rules(rules, self._specs()), {})
@@ -79,7 +79,7 @@ class Evaluator:
             elif plan.condition == "event":
                 built[plan.name] = EventWatch(plan, sources)
             else:
-                built[plan.name] = watch_for(plan)
+                built[plan.name] = watch_for(plan, sources)
         return built
 
     def _schedule_all(self) -> None:
@@ -87,7 +87,10 @@ class Evaluator:
         self._timers.clear()
         for watch in self._watches.values():
             for group in watch.groups.values():
-                self._schedule(watch, group)
+                self._timers.set(group, watch.deadline(group))
+            if watch.blocks:
+                block = cast("BlockWatch", watch)
+                self._timers.set(block.clock, block.clock_deadline())
         for source in self._sources.values():
             self._timers.set(source, source.deadline())
             for series in source.series.values():
@@ -183,7 +186,7 @@ class Evaluator:
         source = self._sources.get(name)
         if source is None:
             info = SourceInfo(name, 15_000, 0, self._stale_ms, self._stale_ms)
-            source = self._sources[name] = Source(info, self.boot_at)
+            source = self._sources[name] = Source(info)
         return source
 
     def _failed(self, source: Source, reason: str, *, refused: bool) -> None:
@@ -241,7 +244,7 @@ class Evaluator:
             f"source:{name}", labels, FIRING if since is not None else INACTIVE, since, fired_at=self.now
         )
         words = f"{source.last_reason}; rules that depend on it: {rules}"
-        text = f"source {name} fails since longer than {format_duration(source.info.blind_after_ms)}: {words}"
+        text = f"source {name} has failed for more than {format_duration(source.info.blind_after_ms)}: {words}"
         if since is None:
             state, text = state._replace(fired_at=None), f"source {name} answers again"
         return Transition(f"source:{name}", labels, kind, self.now, None, since, words, text, state)
@@ -380,6 +383,9 @@ class Evaluator:
         self._keep(watch, group, alert)
         if group.alert is None:
             watch.mark(group, Answer.FALSE)
+            if watch.blocks:
+                watch.discard(group)
+                return
         self._schedule(watch, group)
 
     def _end_orphans(self, source: Source, out: list[Transition]) -> None:

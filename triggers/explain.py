@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from recuo.values import Instant, Labels, format_duration, rfc3339
+from recuo.values import Instant, Labels, format_duration, format_number, rfc3339
 from triggers.alerts import INACTIVE, REASONS, Alert, Answer
 from triggers.watches import Group, RatioWatch, Sink, Watch
 
@@ -12,7 +12,7 @@ MAX_SAMPLES: Final = 120
 
 
 def explain(watch: Watch, labels: Labels, now: Instant) -> dict[str, Any]:
-    """What a rule says about these labels and why: JSON-able, instants in RFC 3339. Raises KeyError for other labels."""
+    """What a rule says about these labels and why: JSON-able, instants in RFC 3339. KeyError for other labels."""
     group = next((group for group in watch.groups.values() if group.labels == labels), None)
     alert = watch.alerts.get(labels)
     if group is None:
@@ -114,23 +114,26 @@ def _steps(watch: Watch, group: Group, answer: int, value: float | None) -> list
     steps: list[str] = []
     if isinstance(watch, RatioWatch):
         steps += [
-            f"{plan.targets[0].selector} grew by {facts['of']:g}",
-            f"{plan.targets[1].selector} grew by {facts['to']:g}",
+            f"{plan.targets[0].selector} grew by {format_number(facts['of'])}",
+            f"{plan.targets[1].selector} grew by {format_number(facts['to'])}",
         ]
         if facts["to"] < facts["min_volume"]:
-            steps.append(f"{facts['to']:g} is less than min_volume {facts['min_volume']:g}: no answer")
+            least = format_number(facts["min_volume"])
+            steps.append(f"{format_number(facts['to'])} is less than min_volume {least}: no answer")
         elif value is not None:
-            steps.append(f"{facts['of']:g} / {facts['to']:g} = {value:g}")
+            steps.append(f"{format_number(facts['of'])} / {format_number(facts['to'])} = {plan.quantity(value)}")
     elif "parts" in facts:
         steps += [f"{name} is {said}" for name, said in facts["parts"].items()]
     else:
         count = sum(len(window) for window in group.windows())
         series = f"{len(group.members)} series" if len(group.members) != 1 else "1 series"
-        steps.append(f"{count} samples of {series} in the window")
+        steps.append(f"{count} {'sample' if count == 1 else 'samples'} of {series} in the window")
         if value is not None:
-            steps.append(f"{plan.subject} = {value:g}")
+            steps.append(f"{plan.subject} = {plan.quantity(value)}")
     steps.append(
-        f"{value:g} {plan.limit_text}: {_words(answer)}" if value is not None and plan.limit_text else _words(answer)
+        f"{plan.quantity(value)} {plan.limit_text}: {_words(answer)}"
+        if value is not None and plan.limit_text
+        else _words(answer)
     )
     return steps
 

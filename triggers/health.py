@@ -105,11 +105,11 @@ class Source:
     """A source in flight: when it last answered, since when it fails, and its living and ended series."""
 
     __slots__ = (
-        "_boot_at", "_metrics", "bulk", "due_at", "failing_since", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
+        "_metrics", "bulk", "due_at", "failing_since", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
         "told_blind",
     )  # fmt: skip
 
-    def __init__(self, info: SourceInfo, boot_at: Instant) -> None:
+    def __init__(self, info: SourceInfo) -> None:
         self.info = info
         self.series: dict[SeriesKey, Series] = {}
         self.bulk: Bulk | None = None
@@ -123,7 +123,6 @@ class Source:
         self.out = False
         """S11: whether it has failed for as long as makes its events unknown."""
         self._metrics = {spec.name for spec in info.specs}
-        self._boot_at = boot_at
         self.due_at: Instant | None = None
 
     def reform(self, info: SourceInfo) -> None:
@@ -132,18 +131,21 @@ class Source:
         self._metrics = {spec.name for spec in info.specs}
 
     def declares(self, metric: str) -> bool:
-        """Whether it said that it brings this metric; a source that declared nothing may bring any."""
-        return not self._metrics or metric in self._metrics
+        """Whether it said that it brings this metric."""
+        return metric in self._metrics
 
     def brings(self, metric: str) -> bool:
         """Whether it declared this metric, or brought it."""
         return metric in self._metrics or any(name == metric for name, _ in self.series)
 
     def out_at(self) -> Instant | None:
-        """When its events and absences become unknown: one failed poll alone changes nothing."""
+        """When its events and absences become unknown: one failed poll alone changes nothing.
+
+        Of a source that never answered this counts from its first failure, so that a restart does not begin it anew (S8).
+        """
         if self.failing_since is None:
             return None
-        ok_at = self._boot_at if self.last_ok_at is None else self.last_ok_at
+        ok_at = self.failing_since if self.last_ok_at is None else self.last_ok_at
         return max(self.failing_since, ok_at + self.info.stale_after_ms)
 
     def blind_at(self) -> Instant | None:
@@ -168,7 +170,6 @@ class Source:
 
     def shift(self, delta_ms: int) -> None:
         """Move everything in time."""
-        self._boot_at += delta_ms
         if self.last_ok_at is not None:
             self.last_ok_at += delta_ms
         if self.failing_since is not None:

@@ -15,13 +15,13 @@ import numpy as np
 from recuo.values import Instant
 from triggers.bulk import Bulk
 from triggers.columns import BlockWatch
-from triggers.health import Series, Source
+from triggers.health import Source
 from triggers.watches import Group, Sink, Watch, watch_for
 
 
 def to_columns(watch: Watch, sources: Mapping[str, Source], now: Instant) -> BlockWatch:
     """The same rule in columns; its series' sources get rows."""
-    block = BlockWatch(watch.plan)
+    block = BlockWatch(watch.plan, sources.values())
     block.alerts, block.orphans = watch.alerts, watch.orphans
     for source in sources.values():
         if not any(watch.picks(*key) for key in source.series):
@@ -75,7 +75,7 @@ def _take_group(block: BlockWatch, group: Group) -> None:
 
 def to_plain(block: BlockWatch, sources: Iterable[Source]) -> Watch:
     """The same rule in plain Python."""
-    plain = watch_for(block.plan)
+    plain = watch_for(block.plan, block.part_sources)
     plain.alerts, plain.orphans = block.alerts, block.orphans
     for role in range(len(block.sides)):
         for series, sink in block.sinks(plain, role):
@@ -93,13 +93,3 @@ def to_plain(block: BlockWatch, sources: Iterable[Source]) -> Watch:
             for series in source.series.values():
                 series.waiting = [(plain if each is block else each, role) for each, role in series.waiting]
     return plain
-
-
-def is_wanted(watch: Watch, series: Iterable[Series], least: int) -> bool:
-    """Whether a rule selects so many series that columns are worth it."""
-    found = 0
-    for each in series:
-        found += bool(watch.picks(each.metric, each.labels))
-        if found >= least:
-            return True
-    return False

@@ -6,7 +6,7 @@ group evaluates. Without it, as the daemon does live: when samples come and when
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -72,11 +72,13 @@ def replay(
     step: int | None = None,
     sources: Sequence[SourceInfo] = (),
     stale_after_ms: int = STALE_AFTER_MS,
+    observe: Callable[[Sequence[Transition]], object] | None = None,
 ) -> list[dict[str, Any]]:
     """Episodes `{"rule", "labels", "pending_at", "firing_at", "resolved_at"}` in order of time; instants in ms or None.
 
     `start` and `end` are those of the samples where not given; samples before `start` fill windows. Metrics that
-    `sources` do not declare are counters where a ratio, rate or increase reads them, and gauges elsewhere. Raises
+    `sources` do not declare are counters where a ratio, rate or increase reads them, and gauges elsewhere. `observe` is
+    given the transitions of each instant that had some. Raises
     ValueError for an end before the start or a step that is not positive.
     """
     batches = list(batches_of(samples, sources))
@@ -94,7 +96,10 @@ def replay(
     engine.fill(batch for batch in batches if batch.at < start)
     later = (batch for batch in batches if start <= batch.at <= end)
     for transitions in _live(engine, later, end) if step is None else _stepped(engine, later, start, end, step):
-        episodes.take(each for each in transitions if not each.rule.startswith("source:"))
+        decided = [each for each in transitions if not each.rule.startswith("source:")]
+        episodes.take(decided)
+        if observe is not None and decided:
+            observe(decided)
     return episodes.found
 
 

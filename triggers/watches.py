@@ -133,6 +133,8 @@ class Watch:
             group = self.groups[key] = Group(self, key, self.plan.alert_labels(key))
             self.label_names.update(name for name, _ in group.labels)
             group.alert = self.orphans.pop(group.labels, None)
+            if group.alert is not None:
+                group.answer = Answer.DOWN
         return group
 
     def sink(self, series: Series, role: int) -> Sink:
@@ -230,7 +232,8 @@ class Watch:
 
     def names(self) -> set[str] | None:
         """The names of the labels that its alerts have; None where it has said nothing about anything yet."""
-        return self.label_names if any(self.is_alive(group) for group in self.groups.values()) else None
+        speaks = bool(self.alerts) or any(self.is_alive(group) for group in self.groups.values())
+        return self.label_names if speaks else None
 
     def shift(self, delta_ms: int) -> None:
         """Move everything in time."""
@@ -264,6 +267,10 @@ def earliest(*instants: Instant | None) -> Instant | None:
 class RatioWatch(Watch):
     """S9: the increase of the part divided by the increase of the whole."""
 
+    def __init__(self, plan: Plan, sources: Iterable[Source]) -> None:
+        super().__init__(plan)
+        self.part_sources = declaring(sources, plan)
+
     def _window(self, group: Group, series: Series, role: int) -> Window:
         is_delta = self.plan.targets[role].kind is Kind.DELTA
         return (SumWindow if is_delta else IncreaseWindow)(self.over_ms(series.source))
@@ -279,7 +286,8 @@ class RatioWatch(Watch):
         volume = total(group.members, now)
         if not volume or volume < self._min_volume:
             return Answer.INSUFFICIENT, None
-        if any(sink.series.source.out for sink in group.others):
+        sources = [sink.series.source for sink in group.others] or self.part_sources
+        if any(source.out for source in sources):
             return Answer.FAILING, None
         value = (total(group.others, now) or 0.0) / volume
         return self.plan.judge(value), value
@@ -299,9 +307,15 @@ class RatioWatch(Watch):
         }
 
 
-def watch_for(plan: Plan) -> Watch:
-    """A watch for a rule on a metric or a ratio."""
-    return (RatioWatch if plan.condition == "ratio" else Watch)(plan)
+def watch_for(plan: Plan, sources: Iterable[Source] = ()) -> Watch:
+    """A watch for a rule on a metric or a ratio; `sources` are all there are."""
+    return RatioWatch(plan, sources) if plan.condition == "ratio" else Watch(plan)
+
+
+def declaring(sources: Iterable[Source], plan: Plan) -> list[Source]:
+    """The sources that said that they bring what a rule's first selector names."""
+    metric = plan.targets[0].selector.metric
+    return [source for source in sources if source.declares(metric)]
 
 
 class EventWatch(Watch):
@@ -311,7 +325,7 @@ class EventWatch(Watch):
 
     def __init__(self, plan: Plan, sources: Iterable[Source]) -> None:
         super().__init__(plan)
-        self._sources = [source for source in sources if source.declares(plan.targets[0].selector.metric)]
+        self._sources = declaring(sources, plan)
 
     def _window(self, group: Group, series: Series, role: int) -> Window:
         if group.pool is None:
@@ -350,8 +364,7 @@ class AbsentWatch(Watch):
 
     def __init__(self, plan: Plan, boot_at: Instant, sources: Iterable[Source]) -> None:
         super().__init__(plan)
-        metric = plan.targets[0].selector.metric
-        self._sources = [source for source in sources if source.declares(metric)]
+        self._sources = declaring(sources, plan)
         self.last_at = boot_at
         self.has_heard = False
         self.paused_ms = 0
@@ -381,11 +394,12 @@ class AbsentWatch(Watch):
         """S8: what counts where no sample is known of."""
         self.last_at, self.paused_ms, self.has_heard = boot_at, 0, False
 
-    def resume(self) -> None:
-        """S8: an alert from before a restart knows since when it is silent, where no sample tells."""
-        alert = self.only.alert
-        if not self.has_heard and alert is not None and alert.active_at is not None:
-            self.last_at = alert.active_at
+    def resume(self, since: Instant) -> None:
+        """S8: go on with what was known before a restart: from when the silence counted."""
+        if not self.has_heard:
+            self.last_at = since
+        elif since > self.last_at:
+            self.paused_ms = since - self.last_at
 
     def is_alive(self, group: Group) -> bool:
         """Always: it speaks of what is not there."""

@@ -70,4 +70,4 @@ def _table(found: dict[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     fired = sum(alert["firing_at"] is not None for alert in found["alerts"])
     lines.append(f"{fired} alerts fired, {len(found['incidents'])} incidents, {len(found['pages'])} pages")
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])

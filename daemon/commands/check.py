@@ -38,7 +38,7 @@ def check(session: Session, config: str | None) -> int:
             {"ok": True, "file": str(path), "problems": _rows(loaded.warnings), "off": off, "digest": loaded.digest}
         )
     else:
-        _print(loaded.warnings)
+        _print(loaded.warnings, session.local_look(loaded.config.service.locale).locale)
         _right(session, loaded)
     return 0
 
@@ -47,24 +47,26 @@ def _wrong(session: Session, path: str, problems: Iterable[Problem]) -> None:
     found = list(problems)
     if session.as_json:
         print_json({"ok": False, "file": path, "problems": _rows(found), "off": [], "digest": None})
-    _print(found)
+    locale = session.language(ask=False)
+    _print(found, locale)
     errors = sum(problem.severity == "error" for problem in found)
-    complain(f"{path} cannot be used: {errors} {'error' if errors == 1 else 'errors'}")
+    complain(f"{path} cannot be used: {errors} {'error' if errors == 1 else 'errors'}", locale=locale)
 
 
 def _rows(problems: Iterable[Problem]) -> list[dict[str, object]]:
     return [problem._asdict() for problem in problems]
 
 
-def _print(problems: Iterable[Problem]) -> None:
+def _print(problems: Iterable[Problem], locale: str) -> None:
     """FILE:LINE:COLUMN at the start of a line: what editors jump to."""
+    from daemon.language import say
     from daemon.render.clean import one_line
 
     for problem in problems:
-        kind = "warning: " if problem.severity == "warning" else ""
+        kind = f"{say('warning', locale)}: " if problem.severity == "warning" else ""
         place = f"{one_line(problem.file)}:{problem.line}:{problem.column}"
         where = f"{one_line(problem.path)}: " if problem.path else ""
-        sys.stderr.write(f"{place}: {kind}{where}{one_line(problem.message)}\n")
+        sys.stderr.write(f"{place}: {kind}{where}{one_line(say(problem.message, locale))}\n")
 
 
 def _right(session: Session, loaded: Loaded) -> None:
@@ -79,5 +81,5 @@ def _right(session: Session, loaded: Loaded) -> None:
     page.line(Part("✔ ", "good"), look.word("check.ok", path=loaded.path, rules=rules, sources=sources))
     if loaded.off:
         page.heading("off")
-        page.table([part.part, part.reason] for part in loaded.off)
+        page.table([look.say(part.part), look.say(part.reason)] for part in loaded.off)
     write(page.text())

@@ -1,4 +1,4 @@
-"""`recuo incidents`, `show`, `ack`, `comment`, `assess`, `decide`, `resolve` and `checklist`."""
+"""`recuo incidents`, `show`, `ack`, `comment`, `assess`, `decide`, `verify`, `resolve` and `checklist`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def comment(session: Session, incident: int, text: tuple[str, ...]) -> None:
 @click.option("--reason", default="", help="Why it is over, in a few words.")
 @with_session
 def resolve(session: Session, incident: int, reason: str) -> None:
-    """Say that an incident is over. Exits 1 while an alert of it still fires."""
+    """Say that an incident is over. Exits 1 while an alert of it still fires and no reason is given."""
     _change(session, incident, "resolve", {"reason": reason})
 
 
@@ -94,6 +94,15 @@ def assess(session: Session, /, incident: int, **fields: str | None) -> None:
 def decide(session: Session, incident: int, text: tuple[str, ...]) -> None:
     """Write down what was decided, and why; `-` reads it from standard input."""
     _change(session, incident, "decision", {"decision": _said(text)}, "decide")
+
+
+@click.command()
+@_number
+@click.option("--note", default="", help="What was seen to work again.")
+@with_session
+def verify(session: Session, incident: int, note: str) -> None:
+    """Say that it works again, after the decision was carried out."""
+    _change(session, incident, "verify", {"note": note})
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeV
 
 import click
 
-from daemon.client import EXIT_INPUT, Client, ClientError, Where, connect, state_directory
+from daemon.client import EXIT_INPUT, EXIT_NO_DAEMON, Client, ClientError, Where, connect, state_directory
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -69,6 +70,15 @@ class Session(NamedTuple):
         """How to render for a service; `now` where the daemon said what time it is."""
         return self.local_look(service.locale, service.timezone, now)
 
+    def language(self, *, ask: bool) -> str:
+        """The language to say in what went wrong: `--lang`, else the service's where a daemon is to be asked for it."""
+        from daemon.render.words import locale_of
+
+        if self.lang is None and ask:
+            with contextlib.suppress(ClientError, KeyError, TypeError):
+                return locale_of(str(self.client().get("/api/v1/service")["locale"]))
+        return locale_of(self.lang or _environment_language())
+
     def local_look(self, locale: str | None = None, timezone: str | None = None, now: int | None = None) -> Look:
         """How to render: `--lang`, else the language given, else that of the environment."""
         from daemon.render import units
@@ -102,11 +112,12 @@ def print_json(data: object) -> None:
     write(_UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
-def complain(message: str, details: tuple[str, ...] = ()) -> None:
-    """Say on standard error what is wrong, as `recuo: …`, whatever the text came from."""
+def complain(message: str, details: tuple[str, ...] = (), locale: str = "en") -> None:
+    """Say on standard error what is wrong, as `recuo: …`, whatever the text came from; in a language."""
+    from daemon.language import said, say
     from daemon.render.clean import lines
 
-    text = "\n".join([message, *(f"  {detail}" for detail in details)])
+    text = "\n".join([say(message, locale), *(f"  {detail}" for detail in said(details, locale))])
     for line in lines(text).split("\n"):
         sys.stderr.write(f"recuo: {line}\n")
     sys.stderr.flush()
@@ -128,7 +139,12 @@ def with_session(command: Callable[Concatenate[Session, P], int | None]) -> Call
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> int | None:
         said: dict[str, Any] = {name: kwargs.pop(name) for name in ("url", "state", "token_file", "lang", "as_json")}
-        return command(_session(click.get_current_context().find_root().params, said), *args, **kwargs)
+        session = _session(click.get_current_context().find_root().params, said)
+        try:
+            return command(session, *args, **kwargs)
+        except ClientError as err:
+            err.locale = session.language(ask=err.exit_code != EXIT_NO_DAEMON)
+            raise
 
     for option in reversed(_options()):
         wrapped = option(wrapped)

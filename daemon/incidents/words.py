@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from daemon.incidents.rows import alert_name
+from daemon.language import said, say
 from daemon.notices import budget_name
 from recuo.values import format_duration
 
@@ -155,16 +156,16 @@ def _alert(data: _Data, language: str) -> str:
 
 
 def _detail(data: _Data, language: str) -> str:
-    return f": {data['text']}" if data.get("text") else ""
+    return f": {say(str(data['text']), language)}" if data.get("text") else ""
 
 
 def _because(data: _Data, language: str) -> str:
-    return f": {data['reason']}" if data.get("reason") else ""
+    return f": {say(str(data['reason']), language)}" if data.get("reason") else ""
 
 
 def _reason(data: _Data, language: str) -> str:
     given = str(data.get("reason", "?"))
-    return _PHRASES[language].get(given, given)
+    return _PHRASES[language].get(given) or say(given, language)
 
 
 def _instead(data: _Data, language: str) -> str:
@@ -216,5 +217,5 @@ _SPECIAL: Final[Mapping[str, Callable[[_Data, str], str]]] = {
     "limit": _duration("limit_ms"),
     "budget": lambda data, language: budget_name(str(data.get("budget", "?")), language),
     "to": _listed("to", ", "),
-    "problems": _listed("problems", "; "),
+    "problems": lambda data, language: "; ".join(said(map(str, data.get("problems", ())), language)) or "?",
 }

@@ -6,7 +6,7 @@ from daemon import views
 from daemon.render import units
 from daemon.render.screen import Look, Page, Part
 from daemon.render.spark import spark
-from daemon.render.symbols import SEVERITY, alert_mark, labels
+from daemon.render.symbols import METRIC, SEVERITY, alert_mark, labels
 
 _MOST_SERIES = 8
 
@@ -26,9 +26,9 @@ def _one(page: Page, view: views.Explanation) -> None:
     look = page.look
     page.line(*alert_mark(view, look), "  ", Part(view.rule, "bold"), f" {labels(view.labels)}".rstrip())
     severity = Part(look.word(f"severity.{view.severity}"), SEVERITY[view.severity])
-    page.line(severity, f" · {view.condition}", indent=2)
+    page.line(severity, f" · {look.say(view.condition)}", indent=2)
     if view.reason:
-        page.line(view.reason, indent=2)
+        page.line(look.say(view.reason), indent=2)
     if view.unknown_since is not None:
         page.line(
             Part(
@@ -58,16 +58,19 @@ def _window(page: Page, view: views.Explanation) -> None:
 
 def _series(page: Page, series: views.SeriesWindow, view: views.Explanation) -> None:
     look = page.look
-    if series.labels and (len(view.series) > 1 or series.labels != view.labels):
+    own = {name: value for name, value in series.labels.items() if name != METRIC}
+    if series.labels and (len(view.series) > 1 or own != view.labels):
         page.line(labels(series.labels), indent=4)
     if not series.points:
         page.line(Part(look.word("no.samples"), "warn"), indent=4)
         return
     points = sorted((point.at, point.value) for point in series.points)
-    page.line(*spark(points, min(60, look.width - 6), above=view.above, below=view.below), indent=4)
+    # A limit of a ratio or a rate says nothing of the counters below it.
+    above, below = (view.above, view.below) if series.unit == view.unit else (None, None)
+    page.line(*spark(points, min(60, look.width - 6), above=above, below=below), indent=4)
     values = [value for _, value in points]
     shown = {"low": min(values), "high": max(values), "last": values[-1]}
-    facts = {name: units.quantity(value, view.unit, look.locale) for name, value in shown.items()}
+    facts = {name: units.quantity(value, series.unit, look.locale) for name, value in shown.items()}
     more = (
         look.word("shown.of", shown=len(points), total=series.total)
         if series.total > len(points)
@@ -81,8 +84,8 @@ def _arithmetic(page: Page, view: views.Explanation) -> None:
     if view.steps or view.value is not None:
         page.gap()
         page.line(Part(look.word("arithmetic"), "bold"), indent=2)
-    for step in view.steps:
-        page.line(step, indent=4)
+    for step in _steps(view):
+        page.line(look.say(step), indent=4)
     if view.value is None:
         return
     value = units.quantity(view.value, view.unit, look.locale)
@@ -97,6 +100,15 @@ def _arithmetic(page: Page, view: views.Explanation) -> None:
             page.line(Part("→ ", "dim"), Part(words, "bad" if beyond else "good"), indent=4)
 
 
+def _steps(view: views.Explanation) -> tuple[str, ...]:
+    """The steps, without the comparison where it stands below them in words."""
+    compared = view.value is not None and (view.above is not None or view.below is not None)
+    return view.steps[:-1] if compared and view.steps[-1:] and view.steps[-1].endswith(_COMPARED) else view.steps
+
+
+_COMPARED = (": true", ": false")
+
+
 def _times(page: Page, view: views.Explanation) -> None:
     look = page.look
     rows: list[list[str | Part]] = []
@@ -106,11 +118,13 @@ def _times(page: Page, view: views.Explanation) -> None:
         rows.append([look.word("must.hold"), units.span(view.for_ms), _held(view, look)])
     if view.firing_at is not None:
         rows.append([look.word("firing.since"), look.clock(view.firing_at), look.ago(view.firing_at)])
-    rows += [[deadline.what, look.clock(deadline.at), look.ago(deadline.at)] for deadline in view.deadlines]
-    if rows:
+    if rows or view.deadlines:
         page.gap()
         page.line(Part(look.word("time"), "bold"), indent=2)
-        page.table(rows, indent=4)
+    page.table(rows, indent=4)
+    for deadline in view.deadlines:
+        when = f"{look.clock(deadline.at)} ({look.ago(deadline.at)})"
+        page.line(Part("→ ", "dim"), f"{when}: {look.say(deadline.what)}", indent=4)
 
 
 def _held(view: views.Explanation, look: Look) -> str:

@@ -95,7 +95,7 @@ def _alerts(page: Page, view: views.IncidentDetail) -> None:
         page.line(Part(since, "dim"), indent=4)
         for text in (alert.text, alert.reason):
             if text:
-                page.line(text, indent=4)
+                page.line(page.look.say(text), indent=4)
 
 
 def _budgets(page: Page, view: views.IncidentDetail) -> None:
@@ -124,13 +124,17 @@ _ASSESSED = ("impact", "scope", "resources", "severity", "time_to_fix", "data_lo
 def _assessment(page: Page, view: views.IncidentDetail) -> None:
     assessed = view.assessment
     given = [(name, getattr(assessed, name)) for name in _ASSESSED if assessed and getattr(assessed, name)]
-    if not given and not view.decision and not view.resolution:
+    lacks = view.missing if view.state in {"triggered", "acknowledged"} else ()
+    if not given and not view.decision and not view.resolution and not lacks:
         return
     page.heading("assessment")
     rows = [(page.look.word(f"assess.{name}"), text) for name, text in given]
     rows += [(page.look.word("decision"), view.decision)] if view.decision else []
     rows += [(page.look.word("resolution"), view.resolution)] if view.resolution else []
     page.table([Part(name, "dim"), text] for name, text in rows)
+    if lacks:
+        names = ", ".join(page.look.word(f"assess.{name}") if name in _ASSESSED else name for name in lacks)
+        page.line(Part(page.look.word("assess.missing", names=names), "warn"), indent=2)
 
 
 def _checklist(page: Page, view: views.IncidentDetail) -> None:
@@ -159,16 +163,16 @@ def delivery_row(delivery: views.DeliveryView, look: Look) -> list[str | Part]:
     return [
         Part(look.word(f"delivery.{delivery.state}"), state_style(delivery.state)),
         f"{delivery.receiver} {delivery.address}".rstrip(),
-        delivery.kind,
+        look.say(delivery.kind),
         look.clock(at),
-        delivery.last_error if delivery.state != "delivered" else "",
+        look.say(delivery.last_error) if delivery.state != "delivered" else "",
     ]
 
 
 def _timeline(page: Page, entries: tuple[views.TimelineEntry, ...]) -> None:
     page.heading("timeline")
     for entry in entries:
-        first, *rest = lines(described(entry, page.look)).split("\n")
+        first, *rest = lines(described(entry)).split("\n")
         page.table(
             [
                 [

@@ -10,6 +10,7 @@ from daemon.render.incident import checklist_row
 from daemon.render.screen import Look, Page, Part
 from daemon.render.status import oncall_row, rule_row
 from daemon.render.symbols import LEVEL, alert_mark, labels
+from recuo.values import format_duration
 
 
 def rules(view: views.Rules, look: Look) -> str:
@@ -24,24 +25,34 @@ def rules(view: views.Rules, look: Look) -> str:
 def rule(view: views.RuleView, look: Look) -> str:
     """One rule: its definition, what it depends on, and its alerts."""
     page = Page(look)
-    page.line(Part(view.name, "bold"), f" · {look.word(f'severity.{view.severity}')} · {view.condition}")
-    for text in (view.summary, view.why_not):
+    page.line(Part(view.name, "bold"), f" · {look.word(f'severity.{view.severity}')} · {look.say(view.condition)}")
+    for text in (view.summary, look.say(view.why_not)):
         if text:
             page.line(text, indent=2)
     page.heading("definition")
-    rows = [[Part(name, "dim"), _value(value)] for name, value in view.definition.items()]
-    page.table([*rows, [Part(look.word("sources"), "dim"), ", ".join(view.sources) or "–"]])
-    page.table([[Part(look.word("playbooks"), "dim"), ", ".join(view.playbooks) or "–"]])
+    rows = [[Part(name, "dim"), _value(name, value)] for name, value in view.definition.items()]
+    rows.append([Part(look.word("sources").lower(), "dim"), ", ".join(view.sources) or "–"])
+    rows.append([Part(look.word("playbooks"), "dim"), ", ".join(view.playbooks) or "–"])
+    page.table(rows)
     if view.alerts:
         page.heading("alerts")
     page.table(
-        [alert_mark(alert, look), f"{labels(alert.labels)} {alert.reason}".strip() or "–"] for alert in view.alerts
+        [alert_mark(alert, look), f"{labels(alert.labels)} {look.say(alert.reason)}".strip() or "–"]
+        for alert in view.alerts
     )
     return page.text()
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
+    """A value as the configuration writes it: durations with their units."""
+    if isinstance(value, int) and name in _DURATIONS:
+        return format_duration(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(key, inner)}" for key, inner in value.items()) + "}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+_DURATIONS = ("for", "over", "keep_firing_for")
 
 
 def oncall(view: views.OnCall, look: Look) -> str:
@@ -98,9 +109,9 @@ def doctor(view: views.Doctor, look: Look) -> str:
     page = Page(look)
     for check in view.checks:
         mark, style = LEVEL[check.level]
-        page.line(Part(f"{mark} {check.name}", style), f": {check.detail}")
+        page.line(Part(f"{mark} {look.say(check.name)}", style), f": {look.say(check.detail)}")
         if check.fix and check.level != "ok":
-            page.line(Part("→ ", "dim"), check.fix, indent=4)
+            page.line(Part("→ ", "dim"), look.say(check.fix), indent=4)
     failed = sum(check.level == "fail" for check in view.checks)
     warned = sum(check.level == "warn" for check in view.checks)
     page.gap()
@@ -115,11 +126,11 @@ def reload(view: views.ReloadView, look: Look) -> str:
     if view.ok:
         page.line(Part("✔ ", "good"), look.word("reload.ok", digest=view.digest[:12]))
         for change in view.changes:
-            page.line(change, indent=2)
+            page.line(look.say(change), indent=2)
         return page.text()
     page.line(Part("✖ ", "bad"), look.word("reload.refused", digest=view.digest[:12]))
     for problem in view.problems:
-        page.line(problem, indent=2)
+        page.line(look.say(problem), indent=2)
     return page.text()
 
 
@@ -131,7 +142,7 @@ def audit(view: views.AuditCheck, look: Look) -> str:
     else:
         page.line(Part("✖ ", "bad"), look.word("audit.broken", count=view.events))
     for fault in view.faults:
-        page.line(fault, indent=2)
+        page.line(look.say(fault), indent=2)
     return page.text()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
+from daemon.language import say
 from daemon.render import units
 from daemon.render.clean import scrub
 from daemon.render.words import WORDS
@@ -53,6 +54,10 @@ class Look(NamedTuple):
         """The words under a key in the reader's language, with the facts in their places."""
         words = WORDS[self.locale][key]
         return words.format_map({name: str(fact) for name, fact in facts.items()}) if facts else words
+
+    def say(self, text: str) -> str:
+        """A sentence of the daemon's, which is English in its answers, in the reader's language."""
+        return say(text, self.locale)
 
     def clock(self, at: Instant | None) -> str:
         """An instant in the service's time zone; a dash for none."""

@@ -37,7 +37,7 @@ def troubles(view: views.Status, look: Look) -> list[Part]:
     )
     found = [Part(plural(look.locale, count, key), style) for count, key, style in counts if count]
     if not view.store.ok:
-        found.insert(0, Part(look.word("store.bad", why=view.store.detail), "bad"))
+        found.insert(0, Part(look.word("store.bad", why=look.say(view.store.detail)), "bad"))
     if view.unreachable:
         found.append(Part(look.word("nobody.reachable"), "warn"))
     if view.config.last_reload and not view.config.last_reload.ok:
@@ -103,7 +103,7 @@ def _alert_row(alert: views.AlertView, look: Look) -> list[str | Part]:
         Part(alert.rule, "bold"),
         value,
         look.ago(since),
-        f"{labels(alert.labels)} {alert.reason}".strip(),
+        f"{labels(alert.labels)} {look.say(alert.reason)}".strip(),
     ]
 
 
@@ -112,7 +112,7 @@ def _people(page: Page, view: views.Status) -> None:
         page.heading("people")
     page.table(oncall_row(entry, page.look) for entry in view.on_call)
     for reason in view.unreachable:
-        page.line(Part("⚠ ", "warn"), reason, indent=2)
+        page.line(Part("⚠ ", "warn"), page.look.say(reason), indent=2)
 
 
 def oncall_row(entry: views.OnCallView, look: Look) -> list[str | Part]:
@@ -136,12 +136,12 @@ def _sources(page: Page, view: views.Status) -> None:
 def _source_row(source: views.SourceView, look: Look) -> list[str | Part]:
     mark, style = SOURCE[source.state]
     seen = look.ago(source.last_ok_at)
-    about = plural(look.locale, source.series, "series") if source.state == "ok" else source.reason
+    about = plural(look.locale, source.series, "series") if source.state == "ok" else look.say(source.reason)
     return [
         Part(f"{mark} {source.name}", style),
         source.kind,
         Part(look.word(f"source.{source.state}"), style),
-        look.word("every", span=units.span(source.every_ms)),
+        look.word("every", span=units.span(source.every_ms)) if source.every_ms else "–",
         look.word("last.ok", ago=seen) if source.last_ok_at is not None else "–",
         about,
     ]
@@ -161,7 +161,7 @@ def rule_row(rule: views.RuleSummary, look: Look) -> list[str | Part]:
             Part(f"○ {look.word('rule.off')}", "dim"),
             rule.name,
             look.word(f"severity.{rule.severity}"),
-            rule.why_not,
+            look.say(rule.why_not),
         ]
     counts = rule.counts
     for count, key, style in (
@@ -174,7 +174,8 @@ def rule_row(rule: views.RuleSummary, look: Look) -> list[str | Part]:
             break
     else:
         state = Part(f"● {look.word('alert.inactive')}", "good")
-    return [state, rule.name, Part(look.word(f"severity.{rule.severity}"), SEVERITY[rule.severity]), rule.condition]
+    severity = Part(look.word(f"severity.{rule.severity}"), SEVERITY[rule.severity])
+    return [state, rule.name, severity, look.say(rule.condition)]
 
 
 def _off(page: Page, view: views.Status) -> None:
@@ -182,7 +183,7 @@ def _off(page: Page, view: views.Status) -> None:
     if not view.off and not unwatched:
         return
     page.heading("off")
-    page.table([Part(part.part, "dim"), part.reason] for part in view.off)
+    page.table([Part(page.look.say(part.part), "dim"), page.look.say(part.reason)] for part in view.off)
     if unwatched:
         names = ", ".join(rule.name for rule in unwatched)
         page.line(Part(plural(page.look.locale, len(unwatched), "rule.unwatched"), "warn"), f": {names}", indent=2)
@@ -192,7 +193,7 @@ def _footer(page: Page, view: views.Status) -> None:
     look, config = page.look, view.config
     for warning in view.warnings:
         page.gap()
-        page.line(Part("⚠ ", "warn"), warning)
+        page.line(Part("⚠ ", "warn"), look.say(warning))
     page.gap()
     rows = [
         [
@@ -212,7 +213,7 @@ def _footer(page: Page, view: views.Status) -> None:
     if config.last_reload and not config.last_reload.ok:
         page.line(Part(look.word("reload.failed", ago=look.ago(config.last_reload.at)), "warn"))
         for problem in config.last_reload.problems:
-            page.line(problem, indent=2)
+            page.line(look.say(problem), indent=2)
 
 
 def _outbox(outbox: views.Outbox, look: Look) -> str:

@@ -8,6 +8,9 @@ from typing import Final
 from daemon import views
 from daemon.render.screen import Look, Part
 
+METRIC: Final = "__name__"
+"""The label that holds a series' metric, as in Prometheus."""
+
 SEVERITY: Final[Mapping[str, str]] = {"critical": "bad", "error": "bad", "warning": "warn", "info": ""}
 
 SOURCE: Final[Mapping[str, tuple[str, str]]] = {
@@ -54,5 +57,6 @@ def alert_mark(alert: views.AlertView | views.IncidentAlert | views.Explanation,
 
 
 def labels(pairs: Mapping[str, str]) -> str:
-    """Labels as PromQL writes them; nothing for none."""
-    return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(pairs.items())) + "}" if pairs else ""
+    """Labels as PromQL writes them, a metric's name before them; nothing for none."""
+    inner = ", ".join(f'{name}="{value}"' for name, value in sorted(pairs.items()) if name != METRIC)
+    return pairs.get(METRIC, "") + (f"{{{inner}}}" if inner else "")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from recuo.values import Instant
+from recuo.values import Instant, format_number, format_quantity
 
 _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
-_BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DAYS = {
     "en": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
     "pt-BR": ["seg", "ter", "qua", "qui", "sex", "sáb", "dom"],
@@ -29,20 +28,17 @@ def zone(name: str) -> tzinfo:
 
 def number(value: float, locale: str) -> str:
     """A number with four significant digits, and the comma or point of the language."""
-    text = f"{value:.0f}" if abs(value) >= 1000 and abs(value) < 1e15 else f"{value:.4g}"
-    return text.replace(".", ",") if locale == "pt-BR" else text
+    return local(format_number(value), locale)
+
+
+def local(number: str, locale: str) -> str:
+    """A number as code writes it, with the comma or point of the language."""
+    return number.replace(".", ",") if locale == "pt-BR" else number
 
 
 def quantity(value: float, unit: str, locale: str) -> str:
     """A value with its unit (`ms s ratio bytes count info` as sources declare): 0.8 of `ratio` is 80%."""
-    if unit == "ratio":
-        return f"{number(value * 100, locale)}%"
-    if unit == "bytes":
-        size, power = value, 0
-        while abs(size) >= 1024 and power < len(_BYTES) - 1:
-            size, power = size / 1024, power + 1
-        return f"{number(size, locale)} {_BYTES[power]}"
-    return f"{number(value, locale)} {unit}" if unit in {"ms", "s"} else number(value, locale)
+    return local(format_quantity(value, unit), locale)
 
 
 def span(duration_ms: int) -> str:

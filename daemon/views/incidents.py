@@ -136,6 +136,7 @@ class IncidentDetail(IncidentSummary):
     timeline: tuple[TimelineEntry, ...] = ()
     budgets: tuple[BudgetClock, ...] = ()
     assessment: Assessment | None = None
+    missing: tuple[str, ...] = Field((), description="what the assessment still lacks; it is done once nothing is")
     decision: str | None = None
     checklist: tuple[ChecklistItem, ...] = ()
     deliveries: tuple[DeliveryView, ...] = ()

@@ -82,6 +82,7 @@ class SeriesWindow(View):
     """The samples of one series in a rule's window; `total` says how many there are when not all are shown."""
 
     labels: dict[str, str] = Field(default_factory=dict)
+    unit: str = Field("", description="the unit of the samples, which a ratio or a rate of them does not have")
     points: tuple[Point, ...]
     total: int
 

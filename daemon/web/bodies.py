@@ -10,7 +10,16 @@ import json
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from daemon.render.clean import lines, one_line
 from daemon.views import IncidentState, Role, Severity
@@ -44,7 +53,7 @@ def _instant(value: str) -> int:
     return at
 
 
-AtParameter = Annotated[int, BeforeValidator(_instant)]
+AtParameter = Annotated[int, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Asked(BaseModel):
@@ -92,6 +101,12 @@ class DecisionBody(Asked):
     decision: Text
 
 
+class VerifyBody(Asked):
+    """What was seen to work again, in a few words."""
+
+    note: Reason = ""
+
+
 class ChecklistBody(Asked):
     """The answer to one item of the checklist."""
 
@@ -118,7 +133,7 @@ class IncidentsQuery(Asked):
 class OnCallQuery(Asked):
     """At which instant; now when left out."""
 
-    at: AtParameter | None = Field(None, json_schema_extra={"type": "string", "format": "date-time"})
+    at: AtParameter | None = None
 
 
 class DeliveriesQuery(Asked):
@@ -137,10 +152,11 @@ def _labels(value: object) -> object:
     return value
 
 
+Labels = Annotated[dict[str, str], BeforeValidator(_labels), WithJsonSchema({"type": "string"})]
+
+
 class ExplainQuery(Asked):
     """Which rule, and which of its label sets; all of them when left out."""
 
     rule: Line
-    labels: Annotated[dict[str, str] | None, BeforeValidator(_labels)] = Field(
-        None, description="a JSON object of label names and values", json_schema_extra={"type": "string"}
-    )
+    labels: Labels | None = Field(None, description="a JSON object of label names and values")

@@ -18,6 +18,7 @@ from daemon.web.bodies import (
     DecisionBody,
     ResolveBody,
     TokenBody,
+    VerifyBody,
 )
 from daemon.web.endpoints import Call, Endpoint
 
@@ -43,6 +44,10 @@ async def _assess(call: Call) -> views.IncidentDetail:
 
 async def _decide(call: Call) -> views.IncidentDetail:
     return await call.operations.decide(call.incident, by=call.by, decision=call.asked_as(DecisionBody).decision)
+
+
+async def _verify(call: Call) -> views.IncidentDetail:
+    return await call.operations.verify(call.incident, by=call.by, note=call.asked_as(VerifyBody).note)
 
 
 async def _answer(call: Call) -> views.IncidentDetail:
@@ -103,6 +108,7 @@ CHANGES: Final = (
         "POST", f"{_ONE}/assessment", "Assess it, or correct that.", "responder", _Detail, _assess, AssessmentBody
     ),
     Endpoint("POST", f"{_ONE}/decision", "Write down the decision.", "responder", _Detail, _decide, DecisionBody),
+    Endpoint("POST", f"{_ONE}/verify", "Say that it works again.", "responder", _Detail, _verify, VerifyBody),
     Endpoint("POST", f"{_ONE}/checklist", "Answer one item.", "responder", _Detail, _answer, ChecklistBody),
     Endpoint("POST", f"{_V1}/tokens", "Make a token.", "admin", views.NewToken, _create_token, TokenBody, 201),
     Endpoint("POST", f"{_V1}/tokens/{{name}}/revoke", "End a token at once.", "admin", views.TokenView, _revoke_token),

@@ -89,17 +89,22 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 def _query(model: type[Asked]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
-    required = schema.get("required", ())
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            **({"description": part.pop("description")} if "description" in part else {}),
-            "schema": part,
-        }
-        for name, part in schema.get("properties", {}).items()
-    ]
+    found = []
+    for name, part in schema.get("properties", {}).items():
+        parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+        if "description" in part:
+            parameter["description"] = part.pop("description")
+        found.append({**parameter, "schema": _never_null(part)})
+    return found
+
+
+def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out: in a query that is its absence, not a null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    if not choices:
+        return rest
+    return {**rest, **choices[0]} if len(choices) == 1 else {**rest, "anyOf": choices}
 
 
 def _answer(endpoint: Endpoint, shapes: _Shapes) -> dict[str, Any]:

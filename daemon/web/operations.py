@@ -115,12 +115,15 @@ class Operations(Protocol):
     async def comment(self, incident: int, *, by: str, text: str) -> views.IncidentDetail: ...
 
     async def resolve(self, incident: int, *, by: str, reason: str) -> views.IncidentDetail:
-        """A `conflict` while an alert fires or is unknown (A7), with the alerts as details."""
+        """A `conflict` while an alert fires or is unknown and no reason is given (A7), with the alerts as details."""
 
     async def assess(self, incident: int, *, by: str, fields: Mapping[str, str]) -> views.IncidentDetail:
         """Fields of `views.Assessment`: those given replace, the others stay."""
 
     async def decide(self, incident: int, *, by: str, decision: str) -> views.IncidentDetail: ...
+
+    async def verify(self, incident: int, *, by: str, note: str) -> views.IncidentDetail:
+        """Someone has seen that it works again: the clock `execute` stops, and an event's incident may end (S11)."""
 
     async def answer(self, incident: int, *, by: str, item: str, answer: str) -> views.IncidentDetail:
         """One item of the checklist; the last one closes a resolved incident. `invalid` names the nearest item."""

@@ -79,7 +79,7 @@ def test_the_example_in_the_docstring_validates(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_module_exports_what_a_notifier_is(kind):
-    """A strict frozen Config, the contact it speaks to, and an asynchronous send; probe and destination where it can."""
+    """A strict frozen Config, the contact it speaks to, and an asynchronous send; a probe where it can."""
     module = plugins.load("notifier", kind)
     assert issubclass(module.Config, ReceiverConfig)
     assert issubclass(module.Config, BaseModel)
@@ -122,7 +122,7 @@ def test_temporary_and_permanent_failures_are_told_apart(kind, behaviour, tmp_pa
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_secrets_never_reach_a_log_an_error_or_a_repr(kind, tmp_path, caplog):
-    """With every logger at its most talkative and peers that repeat what they were sent, no secret is written anywhere."""
+    """With every logger at its most talkative and peers that repeat what they were sent, no secret is written."""
     caplog.set_level(logging.DEBUG)
     told = io.StringIO()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(told))

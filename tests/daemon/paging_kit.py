@@ -91,7 +91,9 @@ def queued(store: Store, **where: Any) -> list[sqlite3.Row]:
     """The outbox's rows, oldest first, that have these values."""
     condition = " AND ".join(f"{name} = ?" for name in where) or "1"
     return store.read_now(
-        lambda conn: conn.execute(f"SELECT * FROM outbox WHERE {condition} ORDER BY id", tuple(where.values())).fetchall()
+        lambda conn: conn.execute(
+            f"SELECT * FROM outbox WHERE {condition} ORDER BY id", tuple(where.values())
+        ).fetchall()
     )
 
 

@@ -35,7 +35,7 @@ def store(tmp_path):
     opened.close()
 
 
-def start(store: Store, config, why="opened", now=NOW, **fields: Any) -> int:
+def start(store: Store, config, why: escalation.Why = "opened", now=NOW, **fields: Any) -> int:
     """Open an incident and begin to page for it, in one transaction; its number."""
 
     def change(tx):
@@ -46,7 +46,7 @@ def start(store: Store, config, why="opened", now=NOW, **fields: Any) -> int:
     return store.write_now(change)
 
 
-def again(store: Store, config, incident: int, why: str, now=NOW, **fields: Any) -> None:
+def again(store: Store, config, incident: int, why: escalation.Why, now=NOW, **fields: Any) -> None:
     """Let an incident that is there page again, after changing its row."""
 
     def change(tx):
@@ -156,7 +156,12 @@ def test_acknowledging_stops_it_and_cancels_pages_that_were_never_tried(store):
 
 def test_nobody_on_call_is_an_event_and_pages_the_fallback(store):
     """A schedule that has nobody on call pages the fallback, and the timeline says so."""
-    schedules = {"primary": {"timezone": "UTC", "layers": [{"rotation": "daily", "handover": "09:00", "people": ["ana"], "start": "2099-01-01"}]}}
+    schedules = {
+        "primary": {
+            "timezone": "UTC",
+            "layers": [{"rotation": "daily", "handover": "09:00", "people": ["ana"], "start": "2099-01-01"}],
+        }
+    }
     start(store, configuration(schedules=schedules))
     assert ways(queued(store)) == [HOOK]
     assert events(store, "unreachable")[0]["problems"] == ["nobody is on call in schedule primary"]
@@ -282,7 +287,9 @@ def undelivered(store: Store, config, row) -> None:
 
 
 def fail(store: Store, row) -> None:
-    store.write_now(lambda tx: tx.execute("UPDATE outbox SET state = 'failed', attempts = 1 WHERE id = ?", (row["id"],)))
+    store.write_now(
+        lambda tx: tx.execute("UPDATE outbox SET state = 'failed', attempts = 1 WHERE id = ?", (row["id"],))
+    )
 
 
 def test_a_page_that_nobody_gets_goes_to_the_fallback_and_then_to_this_machine(store):
@@ -305,7 +312,7 @@ def test_a_page_that_nobody_gets_goes_to_the_fallback_and_then_to_this_machine(s
 
 
 def test_a_failed_page_is_left_alone_while_another_of_its_step_arrived_or_may(store):
-    """Two people are paged and one way fails: no fallback, since the other one gets it; once both fail, the fallback."""
+    """Two are paged and one way fails: no fallback, since the other one gets it; once both fail, the fallback."""
     config = configuration(escalation={"default": {"steps": [{"page": ["ana", "rui"]}], "fallback": ["receiver:hook"]}})
     start(store, config)
     one, two = queued(store)
@@ -335,7 +342,14 @@ def test_a_failed_update_pages_nobody(store):
 
     def change(tx):
         outbox.enqueue(
-            tx, key="u", receiver="hook", address="", incident=1, kind="update", message=message("u", kind="update"), now=NOW
+            tx,
+            key="u",
+            receiver="hook",
+            address="",
+            incident=1,
+            kind="update",
+            message=message("u", kind="update"),
+            now=NOW,
         )
 
     store.write_now(change)
@@ -348,9 +362,20 @@ def test_a_failed_update_pages_nobody(store):
     [
         ({"receivers": {}}, ["nobody can be reached"]),
         ({"receivers": {"screen": {"kind": "terminal"}}}, ["nobody can be reached"]),
-        ({"receivers": {"m": {"kind": "email", "host": "smtp.example.org"}}, "people": {}, "escalation": {}, "schedules": {}}, ["nobody can be reached"]),
+        (
+            {
+                "receivers": {"m": {"kind": "email", "host": "smtp.example.org"}},
+                "people": {},
+                "escalation": {},
+                "schedules": {},
+            },
+            ["nobody can be reached"],
+        ),
         ({}, ["eva cannot be reached: no receiver speaks to discord"]),
-        ({"people": {"ana": PEOPLE["ana"], "zoe": {"name": "Zoe"}}, "escalation": {}}, ["zoe cannot be reached: no contacts are given"]),
+        (
+            {"people": {"ana": PEOPLE["ana"], "zoe": {"name": "Zoe"}}, "escalation": {}},
+            ["zoe cannot be reached: no contacts are given"],
+        ),
         (
             {"escalation": {"night": {"steps": [{"page": ["eva"]}]}}},
             ["eva cannot be reached", "escalation night reaches nobody"],

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -31,11 +32,13 @@ def view(store: Store, *, alerts: int = 1, position=POSITION, change: str = "", 
 
 
 def page(store: Store, config=None, locale="en", why="opened", now=NOW, **fields):
-    return messages.page(view(store, **fields), config=config or configuration(), locale=locale, now=now, why=why, key="k")
+    return messages.page(
+        view(store, **fields), config=config or configuration(), locale=locale, now=now, why=why, key="k"
+    )
 
 
 def test_a_page_says_what_fired_since_when_where_and_what_to_do(store):
-    """Title and text hold severity, service, environment, rule, value against limit, since when, number and commands."""
+    """Title and text hold severity, service, environment, rule, value and limit, since when, number, commands."""
     told = page(store, now=NOW + 30_000)
     assert told.title == "[critical] VocalCoach AI production: cpu-high"
     assert told.text.splitlines()[0] == told.title
@@ -79,7 +82,8 @@ def test_both_languages_have_the_same_shape(store):
     for why in ("opened", "reopened", "raised", "budget", "exhausted"):
         config = configuration(api={"url": "https://recuo.example.org"})
         english, portuguese = (
-            messages.page(incident, config=config, locale=locale, now=NOW, why=why, key="k") for locale in ("en", "pt-BR")
+            messages.page(incident, config=config, locale=locale, now=NOW, why=why, key="k")
+            for locale in ("en", "pt-BR")
         )
         assert len(english.text.splitlines()) == len(portuguese.text.splitlines())
         assert len(english.facts) == len(portuguese.facts)
@@ -133,8 +137,10 @@ HOSTILE = "<script>alert(1)</script>{{ 7*7 }}{% include '/etc/passwd' %}\r\nBcc:
 
 
 def test_what_comes_from_outside_is_never_a_template_never_html_and_never_a_line(store):
-    """Titles, labels and texts with markup, template code, line ends and control characters are shown as plain words."""
-    change = "UPDATE incident_alerts SET labels = '" + json.dumps({"route": HOSTILE}).replace("'", "''") + "', value = NULL"
+    """Titles, labels and texts with markup, template code, line ends and control characters are plain words."""
+    change = (
+        "UPDATE incident_alerts SET labels = '" + json.dumps({"route": HOSTILE}).replace("'", "''") + "', value = NULL"
+    )
     told = page(store, title=HOSTILE, change=change)
     assert "<script>" not in told.html
     assert "&lt;script&gt;" in told.html
@@ -145,7 +151,7 @@ def test_what_comes_from_outside_is_never_a_template_never_html_and_never_a_line
 
 
 def test_the_html_loads_nothing_from_anywhere(store):
-    """No image, script, style sheet or form: a mail program has nothing to block; the only link is the configured one."""
+    """No image, script, style sheet or form that a mail program would block; the one link is the configured one."""
     told = page(store, configuration(api={"url": "https://recuo.example.org/"}))
     for tag in ("<img", "<script", "<link", "<style", "<form", "src=", "url(", "@import"):
         assert tag not in told.html
@@ -156,7 +162,9 @@ def test_the_html_loads_nothing_from_anywhere(store):
 def test_the_procedure_of_the_playbook_is_in_the_page(store):
     """The playbook's runbook stands among the facts."""
     playbooks = {"performance": {"triggers": ["cpu-high"], "runbook": "https://docs.example.org/performance"}}
-    assert ("Procedure", "https://docs.example.org/performance") in page(store, configuration(playbooks=playbooks)).facts
+    assert ("Procedure", "https://docs.example.org/performance") in page(
+        store, configuration(playbooks=playbooks)
+    ).facts
 
 
 def test_a_broken_template_still_pages(store, monkeypatch, tmp_path):
@@ -176,7 +184,9 @@ def test_a_relayed_page_says_through_what_it_could_not_be_delivered():
     assert "&lt;mail&gt;" in told.html
 
 
-@pytest.mark.parametrize(("locale", "words"), [("en", "This is a test"), ("pt-BR", "Isto é um teste"), ("xx", "This is a test")])
+@pytest.mark.parametrize(
+    ("locale", "words"), [("en", "This is a test"), ("pt-BR", "Isto é um teste"), ("xx", "This is a test")]
+)
 def test_a_test_message_says_that_it_is_one(locale, words):
     """Nobody is frightened by a test, in any language."""
     told = messages.test(config=configuration(), locale=locale, now=NOW, key="test-1")
@@ -186,7 +196,10 @@ def test_a_test_message_says_that_it_is_one(locale, words):
 
 def test_jinja_is_not_imported_before_the_first_page():
     """A daemon that pages nobody does not carry the template library."""
-    code = "import sys, daemon.messages, daemon.escalation, daemon.outbox; print([m for m in ('jinja2', 'aiosmtplib', 'httpx') if m in sys.modules])"
+    code = (
+        "import sys, daemon.messages, daemon.escalation, daemon.outbox\n"
+        "print([name for name in ('jinja2', 'aiosmtplib', 'httpx') if name in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -195,6 +208,19 @@ def test_warming_up_compiles_every_template():
     """After it the first page has nothing left to load, and every template of every language is there."""
     messages.warm_up()
     assert "jinja2" in sys.modules
+
+
+def test_getting_ready_for_a_page_waits_for_nothing_and_happens_once():
+    """An alert that is pending starts one thread that warms up, however many follow."""
+    messages.prepare.cache_clear()
+    before = {thread.ident for thread in threading.enumerate()}
+    messages.prepare()
+    started = [t for t in threading.enumerate() if t.ident not in before and t.name == "recuo-templates"]
+    messages.prepare()
+    for thread in started:
+        thread.join(20)
+    assert len(started) <= 1
+    assert messages.prepare.cache_info().misses == 1
 
 
 def test_a_minute_is_sixty_thousand_milliseconds_in_what_people_read(store):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -48,7 +48,7 @@ def by_brute_force(zone: str, layer: Layer, start: Instant, end: Instant, step_m
     day = layer.start or date(2024, 1, 1)
     while layer.rotation == "weekly" and day.weekday() != (weekday or 0):
         day += timedelta(days=1)
-    anchor = datetime(day.year, day.month, day.day) + timedelta(minutes=minute)
+    anchor = datetime.combine(day, time()) + timedelta(minutes=minute)
     length = timedelta(hours={"hourly": 1, "daily": 24, "weekly": 168}[layer.rotation] * layer.every)
     found, highest = [], -(10**9)
     for instant in range(start - 36 * HOUR, end, step_ms):
@@ -82,7 +82,7 @@ def by_brute_force(zone: str, layer: Layer, start: Instant, end: Instant, step_m
     ],
 )
 def test_hand_overs_around_clock_changes_are_those_that_a_wall_clock_shows(zone, around, layer):
-    """Around changes of the clocks the person on call is the one that watching the wall clock minute by minute gives."""
+    """Around changes of the clocks the person on call is the one that watching the wall clock gives."""
     rota = schedule(zone, **layer)
     start = at(around) - 2 * DAY
     expected = by_brute_force(zone, rota.layers[0], start, start + 4 * DAY, 5 * MINUTE)
@@ -101,7 +101,7 @@ def test_hand_overs_around_clock_changes_are_those_that_a_wall_clock_shows(zone,
     ],
 )
 def test_a_missing_time_is_the_first_instant_after_the_gap_and_a_double_one_the_first(zone, layer, before, after):
-    """A hand-over at a time that does not exist comes at the gap's end, one at a time that exists twice at the first."""
+    """A hand-over at a time that does not exist comes at the gap's end, one at a double time at the first."""
     rota = schedule(zone, **layer)
     assert oncall.on_call(rota, at(before)) != oncall.on_call(rota, at(after))
     assert oncall.on_call(rota, at(after)) == oncall.on_call(rota, at(after) + HOUR)
@@ -188,14 +188,13 @@ _LAYERS = st.builds(
 @given(
     zone=st.sampled_from(ZONES),
     layers=st.lists(_LAYERS, min_size=1, max_size=3),
-    start=st.datetimes(datetime(2025, 10, 1), datetime(2027, 1, 1)),
+    begin=st.integers(parse_instant("2025-10-01T00:00:00Z"), parse_instant("2027-01-01T00:00:00Z")),
     days=st.integers(1, 20),
     data=st.data(),
 )
-def test_shifts_tile_time_and_agree_with_who_is_on_call(zone, layers, start, days, data):
+def test_shifts_tile_time_and_agree_with_who_is_on_call(zone, layers, begin, days, data):
     """Shifts are in order without overlap, leave gaps only where nobody is on call, and agree with on_call anywhere."""
     rota = schedule(zone, *layers)
-    begin = round(start.replace(tzinfo=UTC).timestamp() * 1000)
     end = begin + days * DAY
     found = oncall.shifts(rota, begin, end)
     edges = [begin, *(edge for shift in found for edge in (shift.start_at, shift.end_at)), end]

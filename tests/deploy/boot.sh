@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boots a real systemd as PID 1 of its own namespaces, with only the units that a service needs to start. Run as root by
 #   unshare --fork --pid --mount --uts --cgroup --mount-proc sh boot.sh REPOSITORY SITE_PACKAGES PYTHON_PREFIX PYTHON_NAME
-# Nothing outside of the namespaces is changed: /tmp, /var, /etc and /run are tmpfs, and the disk is read-only.
+# Nothing outside of the namespaces is changed: /tmp, /var, /etc, /run and /dev are tmpfs, and the disk is read-only.
 set -eu
 [ $$ -eq 1 ] || { echo "boot.sh: not PID 1 of a namespace of its own: it would take over this machine" >&2; exit 1; }
 repository=$1 packages=$2 prefix=$3 python=$4
@@ -28,6 +28,16 @@ mount -t tmpfs -o mode=755 tmpfs /var
 mkdir /var/lib /var/log
 mkdir -m 1777 /var/tmp
 ln -s /run /var/run
+
+# Devices of its own: systemd makes and changes nodes. Without /dev/console it stays off the machine's.
+mount -t tmpfs -o mode=755 tmpfs /dev
+for node in null:3 zero:5 full:7 random:8 urandom:9; do mknod -m 666 "/dev/${node%:*}" c 1 "${node#*:}"; done
+mknod -m 666 /dev/tty c 5 0
+mkdir /dev/pts /dev/shm
+mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts /dev/pts
+ln -s pts/ptmx /dev/ptmx
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+
 if umount -R /sys/fs/cgroup 2>/dev/null && mount -t cgroup2 cgroup2 /sys/fs/cgroup; then :; else
     mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
     mkdir /sys/fs/cgroup/unified
@@ -37,9 +47,10 @@ fi
 # No unit of the machine, and no init script that systemd would make one of (systemd-sysv-generator(8)).
 rm -rf /etc/systemd/system /etc/init.d /etc/rc?.d
 mkdir /etc/systemd/system
-for unit in sysinit basic shutdown umount final multi-user network nss-lookup time-sync; do
+for unit in sysinit basic shutdown umount final multi-user network nss-lookup time-sync sockets; do
     cp "/usr/lib/systemd/system/$unit.target" /run/units/
 done
+cp /usr/lib/systemd/system/dbus.service /usr/lib/systemd/system/dbus.socket /run/units/ # what is unprivileged asks there
 mount --bind /run/units /usr/lib/systemd/system
 
 venv=/opt/recuo/.venv

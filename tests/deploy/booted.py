@@ -36,6 +36,10 @@ class Booted:
             [*self._enter, *argv], input=text_in, capture_output=True, text=True, timeout=120, check=False
         )
 
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a command as root, to be talked to by lines."""
+        return subprocess.Popen([*self._enter, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
     def output(self, *argv: str) -> str:
         """What a command prints; AssertionError with its error where it fails."""
         done = self.run(*argv)

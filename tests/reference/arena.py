@@ -40,7 +40,7 @@ class Arena:
         self.model = Model(
             rules,
             [
-                Source(s.name, s.lag, s.stale_after, s.blind_after, {spec.name: spec.kind for spec in s.specs}, BOOT)
+                Source(s.name, s.lag, s.stale_after, s.blind_after, {spec.name: spec.kind for spec in s.specs})
                 for s in sources
             ],
             BOOT,
@@ -107,7 +107,7 @@ class Arena:
         self.engine = self._new_engine(now=self.now)
         history = [batch for batch in self.history if batch.at >= since]
         self._hear(self.engine.restore(states, history, down_from=down_from, now=self.now))
-        self.model.restart(down)
+        self.model.restart(down, history)
         self._compare()
 
     def _wait_until(self, end: Instant) -> None:

@@ -28,7 +28,7 @@ class Source:
     stale_after: int
     blind_after: int
     metrics: Mapping[str, Kind]
-    ok_at: Instant
+    ok_at: Instant | None = None
     failing_since: Instant | None = None
 
 
@@ -104,22 +104,32 @@ class Model:
         for series in self.series.values():
             series.points = [point._replace(at=point.at + delta) for point in series.points]
         for source in self.sources:
-            source.ok_at += delta
+            source.ok_at = None if source.ok_at is None else source.ok_at + delta
             source.failing_since = None if source.failing_since is None else source.failing_since + delta
         for alert in self.alerts.values():
             alert.shift(delta)
 
-    def restart(self, down: int) -> None:
+    def restart(self, down: int, kept: Sequence[Batch]) -> None:
         """S8: nothing is lost; what is in flight is unknown from the end of the process until there is a new answer."""
-        self.boot = self.now
         for rule, _, alert in self._all():
             if alert.unknown_since is None and (alert.state != "inactive" or rule.form == "absent"):
                 alert.unknown_since = self.now
+        for source in self.sources:
+            self._recall(source, [batch for batch in kept if batch.source == source.name])
         self.now += down
         for rule, labels, _ in list(self._all()):
             if rule.form in {"event", "absent"}:
                 self._visit(rule, labels)
         self._visit_due()
+
+    def _recall(self, source: Source, kept: Sequence[Batch]) -> None:
+        """How a source does is what the kept polls tell; that it is blind is a state of its own."""
+        was_blind = source.name in self.blind()
+        answered = [batch.at for batch in kept if not batch.failed]
+        source.ok_at = max(answered, default=None)
+        if source.failing_since is not None and not was_blind:
+            last = -1 if source.ok_at is None else max(n for n, batch in enumerate(kept) if not batch.failed)
+            source.failing_since = kept[last + 1].at if last + 1 < len(kept) else None
 
     # ------------------------------------------------------------------------------------------------ what comes out
 
@@ -225,9 +235,9 @@ class Model:
             return self._event(rule, source, series)
         if self._newest(series) + self._stale_after(rule, source) <= self.now:
             return Answer(None)
-        windows = self._windows(rule, source, series)
+        windows = self._windows(rule, series)
         if rule.form == "ratio":
-            over = self._windows(rule, source, self._series(rule, labels, numerator=True))
+            over = self._windows(rule, self._series(rule, labels, numerator=True))
             return self._ratio(rule, over, windows)
         value = reduced(rule, windows)
         assert rule.threshold
@@ -242,11 +252,10 @@ class Model:
     def _newest(self, series: Sequence[Series]) -> Instant:
         return max((point.at for one in series for point in one.points), default=-(10**15))
 
-    def _windows(self, rule: NaiveRule, source: Source, series: Sequence[Series]) -> list[Series]:
-        """S2: of each series, the points in `(t - over, t]`, where t is now less the lag."""
-        end = self.now - source.lag
-        start = end - self._over(rule)
-        return [one.within(start, end) for one in series]
+    def _windows(self, rule: NaiveRule, series: Sequence[Series]) -> list[Series]:
+        """S2: of each series, the points in `(t - over, t]`, where t is now less the lag of the series' source."""
+        ends = [self.now - self.by_metric[one.metric].lag for one in series]
+        return [one.within(end - self._over(rule), end) for one, end in zip(series, ends, strict=True)]
 
     def _ratio(self, rule: NaiveRule, of: Sequence[Series], to: Sequence[Series]) -> Answer:
         """S9."""
@@ -261,8 +270,7 @@ class Model:
         """S11: true for `over` from the last one; unknown only while its source fails."""
         if self._failing(source):
             return Answer(None)
-        end = self.now - source.lag
-        return Answer(any(one.within(end - self._over(rule), end).points for one in series))
+        return Answer(any(window.points for window in self._windows(rule, series)))
 
     def _failing(self, source: Source) -> bool:
         """S6 holds for sources too: one failed poll alone changes nothing."""
@@ -270,7 +278,7 @@ class Model:
 
     def _fails_at(self, source: Source) -> Instant:
         assert source.failing_since is not None
-        return max(source.failing_since, source.ok_at + source.stale_after)
+        return max(source.failing_since, (source.ok_at or source.failing_since) + source.stale_after)
 
     def _kleene(self, rule: NaiveRule, labels: Labels) -> Answer:
         """S12: Kleene logic over the parts' firing, joined on the labels that they share."""
@@ -333,7 +341,7 @@ class Model:
         alert.evaluated_at = self.now
         if rule.form == "absent":
             failing = self._failing(self._source_of(rule))
-            alert.be_silent(self._silent_since(rule, alert), self.now, failing=failing)
+            alert.be_silent(self._silent_since(rule), self.now, failing=failing)
             return
         ended = rule.form in {"metric", "ratio"} and all(series.ended for series in self._series(rule, labels))
         alert.ended_at = alert.ended_at if ended else None
@@ -343,13 +351,11 @@ class Model:
                 return
         del self.alerts[rule.name, labels]  # of what has ended nothing is left to be known or unknown
 
-    def _silent_since(self, rule: NaiveRule, alert: Alert) -> Instant:
-        """S11: the last sample, on the clock of its source (S2); else boot, unless it fires from before."""
+    def _silent_since(self, rule: NaiveRule) -> Instant:
+        """S11: the last sample, on the clock of its source (S2), else boot."""
         assert rule.target
         series = self._series(rule, rule.target.equalities())
-        if series:
-            return self._newest(series) + self._source_of(rule).lag
-        return alert.silent_since if alert.state == "firing" else self.boot
+        return self._newest(series) + self._source_of(rule).lag if series else self.boot
 
     # ----------------------------------------------------------------------------------------------------- deadlines
 

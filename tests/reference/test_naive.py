@@ -21,7 +21,16 @@ from tests.reference.naive_cases import (
 )
 from tests.reference.profiles import oracle
 
-PATHS = pytest.mark.parametrize("options", [{}, {"drowsy": True}], ids=["prompt", "drowsy"])
+# Plain lists and the blocks for many series; an engine woken at every deadline, and one that sleeps over them.
+PATHS = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="lists"),
+        pytest.param({"drowsy": True}, id="lists, drowsy"),
+        pytest.param({"blocks_from": 1}, id="blocks"),
+        pytest.param({"blocks_from": 1, "drowsy": True}, id="blocks, drowsy"),
+    ],
+)
 
 
 @PATHS

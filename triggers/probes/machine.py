@@ -57,6 +57,7 @@ class Machine:
         self._units = {name: units.Unit(name) for name in unit_names}
         self._ask_units_at_s = float("-inf")
         self._units_answered = False
+        self._units_known_until_s = float("-inf")
         self._crashes: list[Sample] = []
         self._said: set[tuple[str, str]] = set()
 
@@ -188,7 +189,7 @@ class Machine:
         if not self._units:
             return []
         await self._ask_units(now_s, at)
-        if not self._units_answered:
+        if now_s >= self._units_known_until_s:
             return []
         found = []
         for name, unit in self._units.items():
@@ -206,16 +207,20 @@ class Machine:
         try:
             shown = await units.show(self._places.systemctl, tuple(self._units))
         except units.UnitsAbsent as err:
-            # What was known is no longer fresh and is not told again; the machine's own figures go on.
+            # What is no longer fresh is not told again; the machine's own figures go on.
             self._say_once("systemd units are not watched", str(err), why=str(err))
-            self._ask_units_at_s, self._units_answered = now_s + units.RETRY_S, False
+            known = now_s < self._units_known_until_s
+            self._ask_units_at_s = now_s + (units.ASK_EVERY_S if known else units.RETRY_S)
+            self._units_answered = False
             return
-        self._ask_units_at_s, self._units_answered = now_s + units.ASK_EVERY_S, True
+        self._units_answered, self._units_known_until_s = True, now_s + units.KNOWN_S
         for name, unit in self._units.items():
-            if not shown[name].loaded:
-                self._say_once("systemd knows no such unit", name, unit=name)
+            if shown[name].load != "loaded":
+                self._say_once("systemd cannot run this unit", name, unit=name, why=shown[name].load)
             for crash in unit.take(shown[name], proc):
                 self._crash("unit", name, crash.id, crash.text, at)
+        changing = any(unit.changing for unit in self._units.values())
+        self._ask_units_at_s = now_s + (units.SOON_S if changing else units.ASK_EVERY_S)
 
     def _crash(self, label: str, name: str, which: str, text: str, at: Instant) -> None:
         self._context.log.warning("crash", **{label: name, "how": text})

@@ -108,7 +108,9 @@ class SmtpPeer:
         self.arrived = asyncio.Event()
         self.port = 0
 
-    async def handle_EHLO(self, server: Any, session: Session, envelope: Envelope, hostname: str, responses: list[str]) -> list[str]:
+    async def handle_EHLO(
+        self, server: Any, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
         session.host_name = hostname
         return responses
 
@@ -125,9 +127,10 @@ class SmtpPeer:
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
         reply = self.replies.get("DATA", "250 queued as 4711")
         if reply.startswith("250"):
-            user = session.auth_data.decode() if isinstance(session.auth_data, bytes) else ""
+            login: Any = session.auth_data
+            user = login.decode() if login else ""
             encrypted = server.transport.get_extra_info("sslcontext") is not None
-            content = bytes(envelope.content or b"")
+            content = envelope.content if isinstance(envelope.content, bytes) else b""
             self.mails.append(Mail(envelope.mail_from or "", list(envelope.rcpt_tos), content, encrypted, user))
             self.arrived.set()
         return reply

@@ -45,12 +45,12 @@ def refused(tmp_path, *, peer: dict[str, Any] | None = None, **fields: Any) -> D
 
 
 def parsed(content: bytes) -> EmailMessage:
-    return email.message_from_bytes(content, policy=default_policy)  # type: ignore[return-value]
+    return email.message_from_bytes(content, policy=default_policy)
 
 
 def test_a_page_arrives_as_text_and_html_with_the_headers_that_mail_programs_go_by(tmp_path):
     """Subject, date, Message-ID, Auto-Submitted, priority, reply address and both forms of the body are there."""
-    [mail], answer = deliver(tmp_path, reply_to="team@example.org", **{"from": "recuo@example.org"})
+    [mail], answer = deliver(tmp_path, reply_to="team@example.org", sender="recuo@example.org")
     found = parsed(mail.content)
     assert (mail.sender, mail.recipients) == ("recuo@example.org", ["team@example.org"])
     assert found["Subject"] == "[crítico] VocalCoach AI production: cpu-high"
@@ -78,14 +78,16 @@ def test_a_contact_is_written_to_in_place_of_the_receivers_own_addresses(tmp_pat
     assert mail.recipients == ["ana@xn--bcher-kva.example"]
 
 
-@pytest.mark.parametrize("title", ["a\r\nBcc: all@example.org", "a\nX: y", "a\x00\x1b[31mb", "ção " * 200, "\u2028x\u2029"])
+@pytest.mark.parametrize(
+    "title", ["a\r\nBcc: all@example.org", "a\nX: y", "a\x00\x1b[31mb", "ção " * 200, "\u2028x\u2029"]
+)
 def test_a_title_never_becomes_a_header_of_its_own(tmp_path, title):
     """Line ends and control characters in a title end up inside the subject, on one line."""
     [mail], _ = deliver(tmp_path, text=message(title=title))
     found = parsed(mail.content)
     assert found["Bcc"] is None and found["X"] is None
     assert mail.recipients == ["team@example.org"]
-    assert len(found.get_all("Subject")) == 1
+    assert len(found.get_all("Subject", [])) == 1
     assert len(found["Subject"]) <= 250
 
 
@@ -120,9 +122,7 @@ def test_a_certificate_that_is_not_trusted_is_said_in_words_and_tried_again(tmp_
 def test_a_certificate_for_another_name_is_refused(tmp_path):
     """A trusted authority does not make another host's certificate good."""
     other = authority(tmp_path, "mail.example.org")
-    error = refused(
-        tmp_path, peer={"security": "tls", "tls": other.server}, security="tls", ca_file=str(other.file)
-    )
+    error = refused(tmp_path, peer={"security": "tls", "tls": other.server}, security="tls", ca_file=str(other.file))
     assert "certificate is not trusted" in error.reason
 
 

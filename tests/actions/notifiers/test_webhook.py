@@ -143,7 +143,10 @@ def test_an_answer_without_end_is_not_read_to_its_end(tmp_path):
     assert "answered 500" in refused(tmp_path, "endless", timeout="10s").reason
 
 
-@pytest.mark.parametrize(("behaviour", "words"), [("cut", "connection was cut"), ("garbage", "connection was cut"), ("hang", "no answer within 0.3 s")])
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [("cut", "connection was cut"), ("garbage", "connection was cut"), ("hang", "no answer within 0.3 s")],
+)
 def test_a_peer_that_misbehaves_is_a_temporary_failure_in_words(tmp_path, behaviour, words):
     """A cut connection, nonsense in place of HTTP and silence are tried again, and say which it was."""
     error = refused(tmp_path, behaviour, timeout="300ms")

@@ -337,6 +337,7 @@ def unit(active="active", sub="running", result="success", restarts=0, pid=0, co
     return {
         "LoadState": "loaded", "ActiveState": active, "SubState": sub, "Result": result, "NRestarts": restarts,
         "MainPID": pid, "ExecMainCode": code, "ExecMainStatus": status, "InvocationID": invocation,
+        "ExecMainStartTimestampMonotonic": 5, "ActiveEnterTimestampMonotonic": 5,
     }  # fmt: skip
 
 
@@ -345,7 +346,7 @@ FAILED = {"active": "failed", "sub": "failed", "result": "exit-code", "code": 1,
 WAITING = {"active": "activating", "sub": "auto-restart", "result": "signal", "code": 2, "status": 9}
 
 
-def units_seen(tree, *seen, every_ms=5000):
+def units_seen(tree, *seen, every_ms=10_000):
     """The crashes told, in words, while systemd says one thing after another."""
     polls, told = Polls(tree, units=[UNIT]), []
     for shown in seen:
@@ -423,23 +424,59 @@ def test_a_crash_is_told_once_although_it_is_seen_twice(tree):
     assert (up, restarts) == (1, 1)
 
 
+def test_crashes_after_a_restart_by_hand_are_seen(tree):
+    """NRestarts counts from 0 again: a new version that crashed and was repaired before we looked has crashed."""
+    told, up, restarts = units_seen(tree, {"restarts": 5}, {"invocation": "c", "restarts": 1})
+    assert told == [f"{UNIT} restarted once by systemd meanwhile"]
+    assert (up, restarts) == (1, 2)
+
+
 def test_a_restart_by_hand_is_counted_and_no_crash(tree):
     """Systemctl restart sets NRestarts to 0 and begins a new invocation."""
     assert units_seen(tree, {"restarts": 2}, {"invocation": "b"}) == ([], 1, 1)
 
 
-def test_systemd_is_asked_each_5_s_and_at_once_when_the_main_process_is_gone(tree):
+def test_systemd_is_asked_each_10_s_and_at_once_when_the_main_process_is_gone(tree):
     """A crash is seen at the next poll, without a process of ours each second."""
     tree.process(70, "node server.js")
     tree.answers(unit(pid=70))
     polls = Polls(tree, units=[UNIT])
-    for _ in range(4):
+    for _ in range(10):
         polls.once()
     assert tree.asked() == 1
+    polls.once()
+    assert tree.asked() == 2
     tree.end(70)
     tree.answers(unit(**FAILED))
     assert len(polls.crashes()) == 1
+    assert tree.asked() == 3
+
+
+def test_systemd_is_asked_each_second_while_a_unit_changes(tree):
+    """Waiting for its restart, it is soon something else; once it is up, 10 s are enough."""
+    polls = Polls(tree, units=[UNIT])
+    tree.answers(unit(**WAITING))
+    polls.once()
+    polls.once()
     assert tree.asked() == 2
+    tree.process(70, "node server.js")
+    tree.answers(unit(pid=70, invocation="b", restarts=1))
+    assert polls.values()["unit_up", UNIT] == 1
+    polls.once()
+    assert tree.asked() == 3
+
+
+def test_what_systemd_said_holds_for_30_s_in_which_it_does_not_answer(tree):
+    """A reload or an upgrade of systemd ends no series: it is asked again each 10 s, and forgotten only after 30."""
+    tree.answers(unit())
+    polls = Polls(tree, units=[UNIT])
+    assert polls.values()["unit_up", UNIT] == 1
+    tree.answers(code=1, complaint="Failed to get properties: Connection reset by peer")
+    assert polls.values(10_000)["unit_up", UNIT] == 1
+    assert polls.values(10_000)["unit_up", UNIT] == 1
+    assert ("unit_up", UNIT) not in polls.values(10_000)
+    tree.answers(unit())
+    assert polls.values(60_000)["unit_up", UNIT] == 1
 
 
 def test_without_systemd_the_machine_is_still_measured(tree):
