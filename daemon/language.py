@@ -6,8 +6,8 @@ with placeholders; it is read when the first sentence is to be said in Portugues
 sentence has all its words.
 
 A placeholder of an English sentence is `{name}` (any text), `{name:w}` (no blank in it), `{name:n}` (a number with its
-unit, or a duration), `{name:l}` (names of labels) or `{name:s}` (a metric's selector). In the translation `{name}` is
-put in as it is, a number with its decimal comma, and `{name:say}` is itself said in the language.
+unit, or a duration), `{name:l}` (names, with commas) or `{name:s}` (a metric's selector). In the translation `{name}`
+is put in as it is, a number with its decimal comma, and `{name:say}` is itself said in the language.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ _KINDS: Final = {
     "": r".+?",
     "w": r"\S+?",
     "n": _NUMBER,
-    "l": r"[A-Za-z_]\w*(?:, [A-Za-z_]\w*)*",
+    "l": r"[^\s,]+(?:, [^\s,]+)*",
     "s": r"[A-Za-z_:][\w:]*(?:\{.*\})?",
 }
 _MOST: Final = 1024
 """How many sentences are remembered: what a screen shows again each time."""
+_BETWEEN: Final = re.compile("[:;] ")
+_HOLES: Final = frozenset("{}")
 _LONGEST: Final = 2_000
 """Longer text is a person's, or came from outside."""
 
@@ -70,11 +72,9 @@ def _translated(text: str) -> str:
 
 def _piecewise(text: str) -> str:
     """Sentences in a row, and a sentence behind what it is about: `127.0.0.1:25: nothing listens there`."""
-    for between in ("; ", ": "):
-        first, found, rest = text.partition(between)
-        if found:
-            return f"{_portuguese(first)}{between}{_portuguese(rest)}"
-    return text
+    if (found := _BETWEEN.search(text)) is None:
+        return text
+    return f"{_portuguese(text[: found.start()])}{found[0]}{_portuguese(text[found.end() :])}"
 
 
 def _comma(number: str) -> str:
@@ -100,8 +100,8 @@ def _catalogue() -> tuple[dict[str, str], tuple[Sentence, ...]]:
     """Sentences without placeholders, and the others, those with the most words of their own first."""
     from daemon.language_pt import SENTENCES
 
-    exact = {english: said for english, said in SENTENCES if "{" not in english}
-    others = [_sentence(english, said) for english, said in SENTENCES if "{" in english]
+    exact = {english: said for english, said in SENTENCES if not _HOLES & set(english)}
+    others = [_sentence(english, said) for english, said in SENTENCES if _HOLES & set(english)]
     others.sort(key=lambda sentence: -sum(map(len, sentence.words)))
     return exact, tuple(others)
 

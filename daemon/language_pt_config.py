@@ -75,10 +75,15 @@ _RULES: Final = (
         "em over {over} cabe uma consulta a cada {every}: um aumento precisa de duas",
     ),
     (
-        ("{name:w} grows by about {reach:n} in {over:n} (one poll every {every:n}), so that min_volume {least:n} is not "
-        "reached and this rule never answers"),
-        ("{name} cresce cerca de {reach} em {over} (uma consulta a cada {every}), então min_volume {least} não é "
-        "alcançado e esta regra nunca responde"),
+        (
+            "{name:w} grows by about {reach:n} in {over:n} (one poll every {every:n}), so that "
+            "min_volume {least:n} is not "
+            "reached and this rule never answers"
+        ),
+        (
+            "{name} cresce cerca de {reach} em {over} (uma consulta a cada {every}), então min_volume {least} não é "
+            "alcançado e esta regra nunca responde"
+        ),
     ),
 )
 

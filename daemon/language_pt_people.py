@@ -6,10 +6,14 @@ from typing import Final
 
 _REACH: Final = (
     (
-        ("nobody can be reached: no receiver speaks to people, so pages go to the terminal and to pages.log "
-        "in the state directory; add one under `receivers`, for example of kind email"),
-        ("ninguém pode ser avisado: nenhum canal fala com pessoas, então as chamadas vão para o terminal e para "
-        "pages.log no diretório de estado; acrescente um em `receivers`, por exemplo do tipo email"),
+        (
+            "nobody can be reached: no receiver speaks to people, so pages go to the terminal and to pages.log "
+            "in the state directory; add one under `receivers`, for example of kind email"
+        ),
+        (
+            "ninguém pode ser avisado: nenhum canal fala com pessoas, então as chamadas vão para o terminal e para "
+            "pages.log no diretório de estado; acrescente um em `receivers`, por exemplo do tipo email"
+        ),
     ),
     (
         "escalation {name:w} reaches nobody: none of its targets has a way that leads to a person",
@@ -29,7 +33,7 @@ _REACH: Final = (
         "{name:w} cannot be reached: no receiver speaks to {kinds}",
         "não há como avisar {name}: nenhum canal fala com {kinds:say}",
     ),
-    ("{one} or {other:w}", "{one} ou {other}"),
+    ("{one:l} or {other:w}", "{one} ou {other}"),
 )
 
 _DOCTOR: Final = (
@@ -216,12 +220,48 @@ _REQUESTS: Final = (
         "this Host is not answered here; use 127.0.0.1 or localhost, or add it to api.allowed_hosts",
         "aqui não se responde a esse Host; use 127.0.0.1 ou localhost, ou acrescente-o a api.allowed_hosts",
     ),
-    ("there is no {what}", "não há {what}"),
-    ("{what} is missing", "falta {what}"),
+    ("there is no {what:w}", "não há {what}"),
+    ("{what:w} is missing", "falta {what}"),
     ("some text is wanted here", "aqui falta um texto"),
     ("at least one of {names} is wanted", "é preciso ao menos um destes: {names}"),
     ("{text} is not an instant; write it like {like:w}", "{text} não é um instante; escreva como {like}"),
     ("{text} does not say its offset; write {like}", "{text} não diz o fuso; escreva {like:say}"),
+    ("the loop has not turned for {span:n}", "o laço do daemon não gira há {span}"),
+    ("the loop that evaluates rules does not turn", "o laço que avalia as regras não gira"),
+    ("no rule has been evaluated yet", "nenhuma regra foi avaliada ainda"),
+    ("the state cannot be written: {why}", "o estado não pode ser gravado: {why:say}"),
+    ("there is no person {name:w}; known are {names}", "não há a pessoa {name}; há: {names:say}"),
+    (
+        "the body must be JSON, with Content-Type: application/json",
+        "o corpo precisa ser JSON, com Content-Type: application/json",
+    ),
+    ("the parameter {name} is given twice", "o parâmetro {name} aparece duas vezes"),
+    ("the connection ended before the body did", "a conexão terminou antes do corpo"),
+    ("a body may have {most:n} KiB at most", "um corpo tem no máximo {most} KiB"),
+    ("the body is not UTF-8 text", "o corpo não é texto em UTF-8"),
+    (
+        "the body is not JSON: {why} in line {line:n}, column {column:n}",
+        "o corpo não é JSON: {why}, linha {line}, coluna {column}",
+    ),
+    ("the body has a number that is too long", "o corpo tem um número longo demais"),
+    ("the body has the name {name} twice", "o corpo tem o nome {name} duas vezes"),
+    ("the body has {what}, which is not JSON", "o corpo tem {what}, que não é JSON"),
+    ("the body is nested more than {most:n} deep", "o corpo tem mais de {most} níveis"),
+    (
+        "the body has half of a surrogate pair, which is no text",
+        "o corpo tem metade de um par substituto, que não é texto",
+    ),
+    ("the body must be a JSON object", "o corpo precisa ser um objeto JSON"),
+    (
+        "an instant from {first:w} on is wanted here, with a year of four digits",
+        "aqui vai um instante a partir de {first}, com o ano em quatro dígitos",
+    ),
+    ("labels are written as a JSON object, like {what:w}", "os rótulos são escritos como um objeto JSON, como {what}"),
+    ("{what}: {why}; free some space on that disk", "{what}: {why:say}; libere espaço nesse disco"),
+    (
+        "{what}: {why}; give its owner, {who}, the right to write there",
+        "{what}: {why:say}; dê ao dono, {who}, permissão de escrita",
+    ),
     (
         "no daemon runs with the state in {directory}; start it with `recuo run`",
         "nenhum daemon roda com o estado em {directory}; inicie com `recuo run`",
@@ -310,10 +350,15 @@ _STATE: Final = (
     ),
     ("the state {path} is damaged ({why}). {go_on}", "o estado {path} está corrompido ({why}). {go_on:say}"),
     (
-        ("Nothing was changed. To go on, put a good copy made with `recuo backup-state` in its place, or move "
-        "{path} and what begins with its name out of the way to start with an empty state"),
-        ("Nada foi alterado. Para continuar, ponha no lugar uma cópia boa feita com `recuo backup-state`, ou tire do "
-        "caminho {path} e o que começa com o nome dele, para iniciar com um estado vazio"),
+        (
+            "Nothing was changed. To go on, put a good copy made with `recuo backup-state` in its place, or move "
+            "{path} and what begins with its name out of the way to start with an empty state"
+        ),
+        (
+            "Nada foi alterado. Para continuar, ponha no lugar uma cópia boa feita com `recuo "
+            "backup-state`, ou tire do "
+            "caminho {path} e o que começa com o nome dele, para iniciar com um estado vazio"
+        ),
     ),
 )
 

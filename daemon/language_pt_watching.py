@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+_REDUCES: Final = (
+    ("last", "último valor"),
+    ("avg", "média"),
+    ("min", "mínimo"),
+    ("max", "máximo"),
+    ("sum", "soma"),
+    ("count", "número de amostras"),
+    ("rate", "taxa por segundo"),
+    ("increase", "aumento"),
+    ("p50", "p50"),
+    ("p90", "p90"),
+    ("p95", "p95"),
+    ("p99", "p99"),
+)
 _RULES: Final = (
     # a rule's condition
     ("{what} above {limit:n}", "{what:say} acima de {limit}"),
@@ -16,17 +30,12 @@ _RULES: Final = (
     ("below {limit:n} for {hold:n}", "abaixo de {limit} por {hold}"),
     ("{what} over {span:n}", "{what:say} em {span}"),
     ("{what} over {span:n} by {labels:l}", "{what:say} em {span} por {labels}"),
-    ("{reduce:w} of {metric:s} by {labels:l}", "{reduce:say} de {metric} por {labels}"),
     ("{of:s} / {to:s} over {span:n}", "{of} / {to} em {span}"),
-    ("{reduce:w} of {metric:s}", "{reduce:say} de {metric}"),
-    ("last", "último valor"),
-    ("avg", "média"),
-    ("min", "mínimo"),
-    ("max", "máximo"),
-    ("sum", "soma"),
-    ("count", "número de amostras"),
-    ("rate", "taxa por segundo"),
-    ("increase", "aumento"),
+    *((f"{reduce} of {{metric:s}}", f"{said} de {{metric}}") for reduce, said in _REDUCES),
+    *(
+        (f"{reduce} of {{metric:s}} by {{labels:l}}", f"{said} de {{metric}} por {{labels}}")
+        for reduce, said in _REDUCES
+    ),
     ("all of {parts}", "todas de {parts}"),
     ("any of {parts}", "alguma de {parts}"),
     ("all of {parts} for {hold:n}", "todas de {parts} por {hold}"),
@@ -120,6 +129,9 @@ _ENDINGS: Final = (
         "{who} foi morto pelo sinal {number} ({name}), com core dump",
     ),
     ("{who:w} ended; its exit code was not seen", "{who} terminou; o código de saída não foi visto"),
+    ("{who:w} failed ({why:w}), no main process ran", "{who} falhou ({why}), nenhum processo principal rodou"),
+    ("failed ({why:w}), no main process ran", "falhou ({why}), nenhum processo principal rodou"),
+    ("{who:w} restarted once by systemd meanwhile", "{who} foi reiniciado uma vez pelo systemd nesse meio-tempo"),
     ("{how} for want of memory (OOM)", "{how:say} por falta de memória (OOM)"),
     ("{how} by the watchdog", "{how:say} pelo watchdog"),
     ("{how} after a time-out", "{how:say} depois de esgotar o tempo"),
@@ -170,10 +182,14 @@ _PROBES: Final = (
     ("could not ask {name:w}: {why}", "não foi possível consultar {name}: {why:say}"),
     ("could not ask {name:w}: {why}, and {more:n} more", "não foi possível consultar {name}: {why:say}, e mais {more}"),
     (
-        ("{source:w} is refused: with endpoint {name:w} more than {most:n} bytes came in one poll; "
-        "ask for less, or raise bounds: {{bytes: …}}"),
-        ("{source} foi recusada: com o endpoint {name} vieram mais de {most} bytes em uma consulta; "
-        "peça menos, ou aumente bounds: {{bytes: …}}"),
+        (
+            "{source:w} is refused: with endpoint {name:w} more than {most:n} bytes came in one poll; "
+            "ask for less, or raise bounds: {{bytes: …}}"
+        ),
+        (
+            "{source} foi recusada: com o endpoint {name} vieram mais de {most} bytes em uma consulta; "
+            "peça menos, ou aumente bounds: {{bytes: …}}"
+        ),
     ),
     ("ca_file {path} cannot be used: {why}", "o ca_file {path} não pode ser usado: {why:say}"),
     ("ca_file {path} cannot be read: {why}", "o ca_file {path} não pode ser lido: {why:say}"),
@@ -185,6 +201,7 @@ _PROBES: Final = (
     ("systemctl cannot be started: {why}", "o systemctl não pode ser iniciado: {why:say}"),
     ("systemd does not answer within {limit:n}", "o systemd não responde em {limit}"),
     ("systemctl ended with {code:n}", "o systemctl terminou com {code}"),
+    ("/proc does not answer within {limit:n}", "/proc não responde em {limit}"),
     # what the system and TLS say most often
     ("Permission denied", "permissão negada"),
     ("No such file or directory", "arquivo ou diretório não existe"),

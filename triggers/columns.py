@@ -277,6 +277,7 @@ class BlockWatch(Watch):
         if not forced:
             dead = self.living[which] == 0
             if dead.any():
+                dead &= ~self._flies()[which]  # of what has ended, an alert in flight is still spoken of
                 seen &= ~dead
                 answers = np.where(dead, old, answers)
         self.values[which] = values

@@ -207,13 +207,14 @@ class Evaluator:
         for series in self._intake.newcomers():
             self._timers.set(series, forget_at(series))
         if batch.complete:
+            source.has_answered = True
             ended, dead = self._intake.missing(source, self.now)
             self._joins_due |= bool(dead)
             for watch, group in ended:
                 self._end(watch, group, out)
             for series in dead:
                 self._timers.set(series, forget_at(series))
-            self._end_orphans(source, out)
+            self._end_orphans(out)
         return events
 
     def _source_due(self, source: Source, touched: Touched, out: list[Transition]) -> None:
@@ -388,10 +389,13 @@ class Evaluator:
                 return
         self._schedule(watch, group)
 
-    def _end_orphans(self, source: Source, out: list[Transition]) -> None:
-        """S8: alerts from before the restart whose series a successful poll does not bring any more."""
+    def _end_orphans(self, out: list[Transition]) -> None:
+        """S8: alerts from before the restart whose series are in no poll since, of any source that may bring them."""
         for watch in self._watches.values():
-            if watch.ends and watch.orphans and watch.depends_on(source):
+            if not watch.ends or not watch.orphans:
+                continue
+            metric = watch.plan.targets[-1].selector.metric
+            if all(source.has_answered for source in self._sources.values() if source.brings(metric)):
                 for labels in list(watch.orphans):
                     self._end(watch, watch.adopt(labels), out)
 

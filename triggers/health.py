@@ -105,7 +105,7 @@ class Source:
     """A source in flight: when it last answered, since when it fails, and its living and ended series."""
 
     __slots__ = (
-        "_metrics", "bulk", "due_at", "failing_since", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
+        "_metrics", "bulk", "due_at", "failing_since", "has_answered", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
         "told_blind",
     )  # fmt: skip
 
@@ -119,6 +119,8 @@ class Source:
         self.last_ok_at: Instant | None = None
         self.failing_since: Instant | None = None
         self.last_reason = ""
+        self.has_answered = False
+        """Whether a complete poll succeeded since the process started."""
         self.told_blind = False
         self.out = False
         """S11: whether it has failed for as long as makes its events unknown."""

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from daemon.render.clean import lines, one_line
-from daemon.views import IncidentState, Role, Severity
+from daemon.views import Role, Severity
 from recuo.values import parse_instant, rfc3339
 
 _MOST_ID = 2**63 - 1
@@ -125,7 +125,7 @@ class TokenBody(Asked):
 class IncidentsQuery(Asked):
     """Which incidents, newest first."""
 
-    state: IncidentState | Literal["open"] | None = None
+    state: Literal["open", "triggered", "acknowledged", "resolved", "closed"] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     before: IncidentId | None = Field(None, description="only those with a smaller id: the next page")
 

@@ -67,6 +67,8 @@ class Guard:
 
 def _is_ours(host: str, allowed: Collection[str]) -> bool:
     """The port is not looked at: an ssh tunnel changes it, and rebinding is about names."""
+    if not host or any(mark in host for mark in "@/?#\\"):
+        return False
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -123,8 +123,14 @@ def _validate(model: type[M], given: object) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as err:
-        details = [_in_words(problem, model) for problem in err.errors(include_url=False, include_context=False)]
+        problems = sorted(err.errors(include_url=False, include_context=False), key=_unknown_first)
+        details = [_in_words(problem, model) for problem in problems]
         raise ApiError(422, "invalid", details[0], details) from None
+
+
+def _unknown_first(problem: ErrorDetails) -> bool:
+    """A field that is misspelt is missing too; the misspelling is what one wants to know."""
+    return problem["type"] != "extra_forbidden"
 
 
 def _in_words(problem: ErrorDetails, model: type[BaseModel]) -> str:

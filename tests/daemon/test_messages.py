@@ -66,7 +66,8 @@ def test_the_same_page_in_portuguese(store):
     assert told.title == "[crítico] VocalCoach AI production: cpu-high"
     for words in (
         "Um limite de tempo do incidente se esgotou.",
-        "93.1% (acima de 80% por 3m)",
+        "93,1% (acima de 80% por 3m)",
+        "Gravidade: crítica",
         "desde 2026-11-18 08:03:40-03:00 (há 3m)",
         "ocupado",
         "Escalonamento: etapa 1 de 2, rodada 1 de 4",
