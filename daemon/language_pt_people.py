@@ -184,7 +184,7 @@ _REQUESTS: Final = (
     ("the note", "a nota"),
     ("the reason", "o motivo"),
     ("the answer", "a resposta"),
-    ("there is no rule {name}", "não há a regra {name}"),
+    ("there is no rule {name}; known are {names}", "não há a regra {name}; há: {names}"),
     ("rule {name:w} looks at no series with these labels", "a regra {name} não olha nenhuma série com esses rótulos"),
     ("there is no person {name}", "não há a pessoa {name}"),
     ("known are {names}", "há: {names:say}"),

@@ -64,6 +64,9 @@ class Model:
         source = next(s for s in self.sources if s.name == batch.source)
         if batch.failed:
             source.failing_since = batch.at if source.failing_since is None else source.failing_since
+            if self._failing(source):
+                self._visit_dependants(source)
+            self._visit_due()
             return
         was_failing = self._failing(source)
         source.ok_at, source.failing_since = batch.at, None
@@ -76,10 +79,15 @@ class Model:
         for rule in self.ordered:
             for labels in sorted({self._key(rule, key[1]) for key in present if self._gets(rule, key, touched[key])}):
                 self._visit(rule, labels)
-            if was_failing and rule.form in {"event", "absent", "ratio"} and source in self._sources_of(rule):
-                for labels in [labels for name, labels in self.alerts if name == rule.name]:
-                    self._visit(rule, labels)
+        if was_failing:
+            self._visit_dependants(source)
         self._visit_due()
+
+    def _visit_dependants(self, source: Source) -> None:
+        """Events, absences and ratios look at how their sources do."""
+        for rule, labels, _ in list(self._all()):
+            if rule.form in {"event", "absent", "ratio"} and source in self._sources_of(rule):
+                self._visit(rule, labels)
 
     def advance(self, now: Instant) -> None:
         """Everything that ends by itself until `now`, each at its own instant (S3)."""
