@@ -22,6 +22,7 @@ from daemon.config import Config, ConfigError, Loaded, load
 from daemon.context import PluginContext, Threads
 from daemon.discovery import announce, withdraw
 from daemon.heartbeat import Heartbeat
+from daemon.language import say
 from daemon.loop import Loop
 from daemon.outbox import Outbox, Result
 from daemon.redact import redactor
@@ -257,21 +258,22 @@ def main(
 
 
 def _run(loaded: Loaded, reread: Callable[[], Loaded], state: Path, listen: str, *, banner_wanted: bool) -> int:
+    locale = loaded.config.service.locale
     try:
         store = Store.open(state)
     except StoreError as err:
-        return _refuse(str(err), EXIT_INPUT if err.kind in {"corrupt", "newer", "foreign"} else EXIT_NO)
+        return _refuse(str(err), EXIT_INPUT if err.kind in {"corrupt", "newer", "foreign"} else EXIT_NO, locale)
     try:
         bound = bind(listen)
         clock = SystemClock()
         store.write_now(lambda tx: tokens.ensure_first(tx, store.directory, now=clock.now()))
         return asyncio.run(_serve(loaded, reread, store, bound, clock, banner_wanted=banner_wanted))
     except ServeError as err:
-        return _refuse(str(err), EXIT_NO)
+        return _refuse(str(err), EXIT_NO, locale)
     except StoreError as err:
-        return _refuse(str(err), EXIT_NO)
+        return _refuse(str(err), EXIT_NO, locale)
     except OSError as err:
-        return _refuse(f"cannot start: {err.strerror or err}", EXIT_NO)
+        return _refuse(f"cannot start: {err.strerror or err}", EXIT_NO, locale)
     finally:
         store.close()
 
@@ -296,7 +298,7 @@ async def _serve(
     return await daemon.run()
 
 
-def _refuse(text: str, code: int) -> int:
+def _refuse(text: str, code: int, locale: str = "en") -> int:
     for line in text.splitlines():
-        sys.stderr.write(f"recuo: {logs.printable(line)}\n")
+        sys.stderr.write(f"recuo: {logs.printable(say(line, locale))}\n")
     return code

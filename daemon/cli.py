@@ -114,9 +114,18 @@ def _code(args: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
+        return EXIT_NO
+    except OSError as err:
+        _give_up_output()
+        complain(f"{err.filename or 'the output'}: {err.strerror or err}")
         return EXIT_NO
     return result if isinstance(result, int) else 0
+
+
+def _give_up_output() -> None:
+    """Nobody reads on, or nothing can be written: what is still buffered must not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(err: click.UsageError) -> str:

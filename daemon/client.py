@@ -218,6 +218,14 @@ def _parts(url: str) -> SplitResult:
         known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or True)
     except ValueError:
         known = False
-    if not known or not url.isascii() or not url.isprintable() or parts.query or parts.fragment or parts.username:
+    if (
+        not known
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+        or parts.query
+        or parts.fragment
+        or parts.username
+    ):
         raise ClientError(EXIT_INPUT, f"{url!r} is no address of a daemon; write it like {DEFAULT_URL}")
     return parts

@@ -15,6 +15,7 @@ import structlog
 from actions.base import Context, DeliveryError, Message
 from daemon import plugins
 from daemon.configuration.models import Config
+from daemon.language import say
 from daemon.loop import Loop
 from daemon.reach import Reach, local_ways, receiver_config, resolve
 from recuo.values import Instant, format_duration
@@ -27,15 +28,16 @@ PATIENCE_MS = 5_000
 
 _TITLES = {
     "en": "[critical] {service}: Recuo cannot write its state",
-    "pt-BR": "[critical] {service}: o Recuo não consegue gravar o seu estado",
+    "pt-BR": "[crítico] {service}: o Recuo não consegue gravar o seu estado",
 }
 _TEXTS = {
     "en": (
         "Recuo goes on watching, but it records nothing and escalates nothing "
         "until its state can be written again: {why}."
     ),
-    "pt-BR": "O Recuo continua a observar, mas nada registra e nada escala até poder gravar o seu estado: {why}.",
+    "pt-BR": "O Recuo continua monitorando, mas nada registra e nada escala até poder gravar o seu estado: {why}.",
 }
+_SINCE = {"en": "since", "pt-BR": "há"}
 _FIRING = {"en": "Firing now and not recorded: {rules}.", "pt-BR": "Disparando agora, sem registro: {rules}."}
 
 
@@ -102,7 +104,7 @@ class Emergency:
 
 def _message(config: Config, way: Reach, why: str, rules: list[str], now: Instant) -> Message:
     locale = way.locale if way.locale in _TITLES else "en"
-    text = _TEXTS[locale].format(why=why)
+    text = _TEXTS[locale].format(why=say(why, locale))
     if rules:
         text += "\n" + _FIRING[locale].format(rules=", ".join(rules))
     return Message(
@@ -116,7 +118,7 @@ def _message(config: Config, way: Reach, why: str, rules: list[str], now: Instan
         title=_TITLES[locale].format(service=config.service.name),
         text=text,
         html="",
-        facts=(("since", format_duration(PATIENCE_MS)),),
+        facts=((_SINCE[locale], format_duration(PATIENCE_MS)),),
         url="",
         locale=locale,
         at=now,

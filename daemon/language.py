@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-_NUMBER: Final = r"-?(?:\d[\w.%+-]*|inf|nan)(?:\s?(?:%|ms|s|[kMGTP]?i?B))?"
+_NUMBER: Final = r"-?(?:\d(?:[\w.%+-]*[\w%])?|inf|nan)(?:\s?(?:%|ms|s|[kMGTP]?i?B))?"
 _KINDS: Final = {
     "": r".+?",
     "w": r"\S+?",
@@ -29,8 +29,10 @@ _KINDS: Final = {
 _MOST: Final = 1024
 """How many sentences are remembered: what a screen shows again each time."""
 _BETWEEN: Final = re.compile("[:;] ")
+_MOST_PIECES: Final = 40
+_DEEPEST: Final = 6
 _HOLES: Final = frozenset("{}")
-_LONGEST: Final = 2_000
+_LONGEST: Final = 1_000
 """Longer text is a person's, or came from outside."""
 
 
@@ -55,39 +57,50 @@ def said(texts: Iterable[str], locale: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=_MOST)
 def _portuguese(text: str) -> str:
-    return _translated(text) if len(text) <= _LONGEST else text
+    return _translated(text, 0) if len(text) <= _LONGEST else text
 
 
-def _translated(text: str) -> str:
+def _translated(text: str, depth: int) -> str:
+    """A sentence; else sentences in a row, or one behind what it is about: `127.0.0.1:25: nothing listens there`.
+
+    What comes from outside may look like sentences without end: no more than `_MOST_PIECES` are tried, one within the
+    other no deeper than `_DEEPEST`.
+    """
+    done, rest = "", text
+    for _ in range(_MOST_PIECES):
+        if (found := _said(rest, depth)) is not None:
+            return done + found
+        if (between := _BETWEEN.search(rest)) is None:
+            break
+        first = rest[: between.start()]
+        done += (_said(first, depth) or first) + between[0]
+        rest = rest[between.end() :]
+    return done + rest
+
+
+def _said(text: str, depth: int) -> str | None:
+    """The translation of one whole sentence; None where the catalogue has none."""
     exact, sentences = _catalogue()
-    if (found := exact.get(text)) is not None:
+    if (found := exact.get(text)) is not None or depth > _DEEPEST:
         return found
     for sentence in sentences:
         if all(words in text for words in sentence.words) and (match := _compiled(sentence.pattern).fullmatch(text)):
-            found_in = match.groupdict().items()
-            parts = {name: _Part(_comma(value) if name in sentence.numbers else value) for name, value in found_in}
+            parts = {}
+            for name, value in match.groupdict().items():
+                parts[name] = part = _Part(value.replace(".", ",") if name in sentence.numbers else value)
+                part.depth = depth + 1
             return sentence.said.format_map(parts)
-    return _piecewise(text)
-
-
-def _piecewise(text: str) -> str:
-    """Sentences in a row, and a sentence behind what it is about: `127.0.0.1:25: nothing listens there`."""
-    if (found := _BETWEEN.search(text)) is None:
-        return text
-    return f"{_portuguese(text[: found.start()])}{found[0]}{_portuguese(text[found.end() :])}"
-
-
-def _comma(number: str) -> str:
-    return number.replace(".", ",")
+    return None
 
 
 class _Part(str):
     """What stood in a placeholder; the format `say` says it in Portuguese."""
 
-    __slots__ = ()
+    __slots__ = ("depth",)
+    depth: int
 
     def __format__(self, how: str) -> str:
-        return _portuguese(str(self)) if how == "say" else str(self)
+        return _translated(str(self), self.depth) if how == "say" else str(self)
 
 
 @cache

@@ -272,6 +272,10 @@ _REQUESTS: Final = (
     ),
     ("what answers at {url:w} is not Recuo", "o que responde em {url} não é o Recuo"),
     ("the daemon's answer ended too early: {why}", "a resposta do daemon terminou antes da hora: {why:say}"),
+    (
+        "the daemon answers in a way that this `recuo` does not know; use the one of the daemon's version",
+        "o daemon responde de um jeito que este `recuo` não conhece; use o da mesma versão do daemon",
+    ),
     ("{came:n} of {all:w} bytes", "{came} de {all} bytes"),
     ("the answer of {url:w} is longer than {most:n}", "a resposta de {url} passa de {most}"),
     ("the token in {path} cannot be read: {why}", "o token em {path} não pode ser lido: {why:say}"),
@@ -301,65 +305,4 @@ _REQUESTS: Final = (
     ("{text} is no label; write it like {like:w}", "{text} não é um rótulo; escreva como {like}"),
 )
 
-_STATE: Final = (
-    ("source {name:w} added", "fonte {name} acrescentada"),
-    ("source {name:w} changed", "fonte {name} alterada"),
-    ("source {name:w} removed", "fonte {name} removida"),
-    ("rule {name:w} added", "regra {name} acrescentada"),
-    ("rule {name:w} changed", "regra {name} alterada"),
-    ("rule {name:w} removed", "regra {name} removida"),
-    ("person {name:w} added", "pessoa {name} acrescentada"),
-    ("person {name:w} changed", "pessoa {name} alterada"),
-    ("person {name:w} removed", "pessoa {name} removida"),
-    ("schedule {name:w} added", "escala {name} acrescentada"),
-    ("schedule {name:w} changed", "escala {name} alterada"),
-    ("schedule {name:w} removed", "escala {name} removida"),
-    ("escalation {name:w} added", "escalonamento {name} acrescentado"),
-    ("escalation {name:w} changed", "escalonamento {name} alterado"),
-    ("escalation {name:w} removed", "escalonamento {name} removido"),
-    ("receiver {name:w} added", "canal {name} acrescentado"),
-    ("receiver {name:w} changed", "canal {name} alterado"),
-    ("receiver {name:w} removed", "canal {name} removido"),
-    ("playbook {name:w} added", "playbook {name} acrescentado"),
-    ("playbook {name:w} changed", "playbook {name} alterado"),
-    ("playbook {name:w} removed", "playbook {name} removido"),
-    ("{section:w} changed", "{section} alterado"),
-    ("{section:w} changed (takes effect at the next start)", "{section} alterado (vale a partir do próximo início)"),
-    ("events {first:n} to {last:n} are gone", "os eventos {first} a {last} sumiram"),
-    ("event {number:n} does not follow the one before it", "o evento {number} não segue o anterior"),
-    ("event {number:n} was changed after it was written", "o evento {number} foi alterado depois de gravado"),
-    (
-        "the newest events are gone: numbers up to {given:n} were given, the last one is {last:n}",
-        "os eventos mais novos sumiram: já se numerou até {given}, e o último é {last}",
-    ),
-    (
-        "no room to write the state {path}: free some space on its disk; the change was not made",
-        "não há espaço para gravar o estado {path}: libere espaço no disco; a alteração não foi feita",
-    ),
-    (
-        "the state {path} is locked by another program ({why}); the change was not made",
-        "o estado {path} está bloqueado por outro programa ({why}); a alteração não foi feita",
-    ),
-    (
-        "the state {path} cannot be opened or written ({why}): check its owner and permissions",
-        "o estado {path} não pode ser aberto nem gravado ({why}): verifique o dono e as permissões",
-    ),
-    (
-        "the disk failed under the state {path} ({why}): check the disk; the change was not made",
-        "o disco falhou sob o estado {path} ({why}): verifique o disco; a alteração não foi feita",
-    ),
-    ("the state {path} is damaged ({why}). {go_on}", "o estado {path} está corrompido ({why}). {go_on:say}"),
-    (
-        (
-            "Nothing was changed. To go on, put a good copy made with `recuo backup-state` in its place, or move "
-            "{path} and what begins with its name out of the way to start with an empty state"
-        ),
-        (
-            "Nada foi alterado. Para continuar, ponha no lugar uma cópia boa feita com `recuo "
-            "backup-state`, ou tire do "
-            "caminho {path} e o que começa com o nome dele, para iniciar com um estado vazio"
-        ),
-    ),
-)
-
-PEOPLE: Final = (*_REACH, *_DOCTOR, *_DELIVERIES, *_REQUESTS, *_STATE)
+PEOPLE: Final = (*_REACH, *_DOCTOR, *_DELIVERIES, *_REQUESTS)

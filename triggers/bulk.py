@@ -41,10 +41,10 @@ class _Entry:
 class _Shape:
     """The keys of a poll, in order, and where they lead."""
 
-    __slots__ = ("entries", "labels", "metrics", "plain", "python", "rows", "version")
+    __slots__ = ("entries", "keys", "plain", "python", "rows", "version")
 
-    def __init__(self, metrics: list[str], labels: list[Labels], rows: Ints, plain: npt.NDArray[np.bool_]) -> None:
-        self.metrics, self.labels, self.rows, self.plain = metrics, labels, rows, plain
+    def __init__(self, keys: tuple[list[str], list[Labels]], rows: Ints, plain: npt.NDArray[np.bool_]) -> None:
+        self.keys, self.rows, self.plain = keys, rows, plain
         self.entries: list[_Entry] = []
         self.python: list[tuple[int, Series]] = []
         self.version = -1
@@ -55,6 +55,14 @@ def _compact(numbers: Ints) -> Slots:
     if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1 and (np.diff(numbers) == 1).all():
         return slice(int(numbers[0]), int(numbers[-1]) + 1)
     return numbers
+
+
+def _instants(samples: Sequence[Sample]) -> Ints:
+    """The samples' times; a poll mostly has one."""
+    found = list(map(_AT, samples))
+    if found.count(found[0]) == len(found):
+        return np.full(len(found), found[0], np.int64)
+    return np.array(found, np.int64)
 
 
 class Bulk:
@@ -72,6 +80,8 @@ class Bulk:
         self.version = 0
         self._shapes: list[_Shape] = []
         self._last: Ints = np.empty(0, np.int64)
+        self._keys: tuple[list[str], list[Labels]] | None = None
+        self._known: _Shape | None = None
         self._free: list[int] = []
         for series in source.series.values():
             self.add(series)
@@ -160,14 +170,14 @@ class Bulk:
         shape = self._shape(samples, intake)
         self._last = shape.rows
         values = np.fromiter(map(_VALUE, samples), np.float64, len(samples))
-        ats = np.fromiter(map(_AT, samples), np.int64, len(samples))
+        ats = _instants(samples)
         rows, edge = shape.rows, now - self.source.info.lag_ms
         clean = np.isfinite(values)
         clean &= ats > self.newest[rows]
         clean &= ats > edge - self.horizon[rows]
         clean &= ats <= edge
         clean &= shape.plain
-        self._revive(rows, intake)
+        self._revive(rows, touched, intake)
         if self.waiting[rows].any():
             self._join(rows[clean], edge - ats[clean], intake)
         if shape.version != self.version:
@@ -176,25 +186,33 @@ class Bulk:
         self.newest[rows if everything else rows[clean]] = ats if everything else ats[clean]
         for entry in shape.entries:
             self._put(entry, values, ats, None if everything else clean, now, intake)
-        self._put_python(shape, samples, values, ats, clean, now, touched)
+        self._put_python(shape, values, ats, clean, now, touched)
         intake.stats.accepted += int(np.count_nonzero(clean))
         if everything:
             return []
         return self._put_odd(shape, samples, np.flatnonzero(~clean), now, touched, intake)
 
+    def knows(self, samples: Sequence[Sample]) -> bool:
+        """Whether a poll has the keys of one before, so that there is nothing new in it to look at."""
+        self._keys = (list(map(_METRIC, samples)), list(map(_LABELS, samples)))
+        self._known = next((shape for shape in self._shapes if shape.keys == self._keys), None)
+        return self._known is not None
+
     def _shape(self, samples: Sequence[Sample], intake: Intake) -> _Shape:
-        labels = list(map(_LABELS, samples))
-        metrics = list(map(_METRIC, samples))
-        for shape in self._shapes:
-            if len(shape.labels) == len(labels) and shape.metrics == metrics and shape.labels == labels:
-                return shape
+        if self._keys is None:
+            self.knows(samples)
+        assert self._keys is not None
+        (metrics, labels), known = self._keys, self._known
+        self._keys = self._known = None
+        if known is not None and known in self._shapes:
+            return known
         met = intake.meet_all(self.source, zip(metrics, labels, strict=True))
         found = [self.add(series) if (row := self.row.get(series)) is None else row for series in met]
         rows = np.array(found, np.int64)
         plain = np.zeros(len(rows), np.bool_)
         plain[np.unique(rows, return_index=True)[1]] = True
         plain &= np.array([not series.is_event for series in met], np.bool_)
-        shape = _Shape(metrics, labels, rows, plain)
+        shape = _Shape((metrics, labels), rows, plain)
         self._shapes = [shape, *self._shapes[:1]]
         return shape
 
@@ -221,7 +239,13 @@ class Bulk:
                 intake.join(series, age_ms)
 
     def _put(
-        self, entry: _Entry, values: Floats, ats: Ints, clean: npt.NDArray[np.bool_] | None, now: Instant, intake: Intake
+        self,
+        entry: _Entry,
+        values: Floats,
+        ats: Ints,
+        clean: npt.NDArray[np.bool_] | None,
+        now: Instant,
+        intake: Intake,
     ) -> None:
         mine, at, slots = values[entry.places], ats[entry.places], entry.slots
         if clean is not None and not (ok := clean[entry.places]).all():
@@ -243,7 +267,7 @@ class Bulk:
 
     @staticmethod
     def _put_python(
-        shape: _Shape, samples: Sequence[Sample], values: Floats, ats: Ints, clean: npt.NDArray[np.bool_], now: Instant,
+        shape: _Shape, values: Floats, ats: Ints, clean: npt.NDArray[np.bool_], now: Instant,
         touched: Touched,
     ) -> None:  # fmt: skip
         for place, series in shape.python:
@@ -289,7 +313,8 @@ class Bulk:
 
     # ---------------------------------------------------------------------------------------- life and death
 
-    def _revive(self, rows: Ints, intake: Intake) -> None:
+    def _revive(self, rows: Ints, touched: Touched, intake: Intake) -> None:
+        """They are back, whatever their samples are worth: known or unknown from now (S6)."""
         back = rows[~self.alive[rows]]
         for row in np.unique(back).tolist():
             series = self.series[row]
@@ -298,10 +323,15 @@ class Bulk:
             if series.ended_at is not None:
                 series.revive()
                 intake.changed = True
+                for sink in series.sinks:
+                    if sink.freshens:
+                        touched.setdefault(sink.watch, {})[sink.group] = None
             self.alive[row] = True
             for (watch, role), slots in self.maps.items():
                 if slots[row] >= 0:
                     watch.set_ended(role, slots[row : row + 1], ended=False)
+                    if watch.sides[role].is_main:
+                        intake.touch_block(watch, watch.sides[role].group[slots[row : row + 1]])
 
     def missing(self, now: Instant) -> tuple[list[tuple[Watch, Group]], list[Series]]:
         """S6: end the series that the last poll did not bring; returns the groups, and the series, that ended."""

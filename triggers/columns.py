@@ -6,80 +6,27 @@ flight, becomes a `Group` that the state machine sees.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from recuo.values import Instant, Labels
 from triggers.alerts import Alert, Answer
-from triggers.base import Kind
-from triggers.blocks import NEVER, Block, CountBlock, ExtremeBlock, Floats, IncreaseBlock, Ints, Slots, SumBlock, count_of
+from triggers.blocks import (
+    NEVER,
+    Floats,
+    Ints,
+    Slots,
+    count_of,
+)
 from triggers.compile import Plan
+from triggers.conditions import watch_for
 from triggers.health import Series, Source
-from triggers.rules import Reduce
-from triggers.watches import Group, Sink, Watch, declaring, watch_for
+from triggers.tallies import Tally
+from triggers.watches import Group, Sink, Watch
 
 Bools = npt.NDArray[np.bool_]
-
-
-def block_for(plan: Plan, role: int, over_ms: int) -> Block:
-    """An empty block that keeps what a rule's selector needs."""
-    reduce = plan.config.reduce
-    if plan.condition == "ratio" or reduce.of_counter:
-        return SumBlock(over_ms) if plan.targets[role].kind is Kind.DELTA else IncreaseBlock(over_ms)
-    if reduce is Reduce.LAST:
-        return Block(over_ms)
-    if reduce in {Reduce.MIN, Reduce.MAX}:
-        return ExtremeBlock(over_ms, greatest=reduce is Reduce.MAX)
-    return CountBlock(over_ms) if reduce is Reduce.COUNT else SumBlock(over_ms)
-
-
-class Side:
-    """One selector's series: their block, and the group and the source's times of each."""
-
-    def __init__(self, block: Block, *, is_main: bool) -> None:
-        self.block, self.is_main = block, is_main
-        self.series: list[Series | None] = []
-        self.slot_of: dict[Series, int] = {}
-        self.sources: Counter[Source] = Counter()
-        self.group: Ints = np.empty(0, np.int64)
-        self.ended: Bools = np.empty(0, np.bool_)
-        self._free: list[int] = []
-
-    def add(self, series: Series, group: int, over_ms: int) -> int:
-        """A slot for a series."""
-        if self._free:
-            slot = self._free.pop()
-            self.series[slot] = series
-        else:
-            slot = len(self.series)
-            self.series.append(series)
-            self.block.grow(slot + 1)
-            room = len(self.block.last)
-            if len(self.group) < room:
-                self.group = np.concatenate([self.group, np.full(room - len(self.group), -1)])
-                self.ended = np.concatenate([self.ended, np.ones(room - len(self.ended), np.bool_)])
-        self.slot_of[series] = slot
-        self.sources[series.source] += 1
-        self.group[slot], self.ended[slot] = group, series.ended_at is not None
-        self.block.over[slot] = over_ms
-        return slot
-
-    def remove(self, series: Series) -> None:
-        """Forget a series."""
-        slot = self.slot_of.pop(series)
-        self.sources[series.source] -= 1
-        if not self.sources[series.source]:
-            del self.sources[series.source]
-        self.block.free(slot)
-        self.series[slot] = None
-        self.group[slot], self.ended[slot] = -1, True
-        self._free.append(slot)
-
-    def nbytes(self) -> int:
-        """The memory of its arrays."""
-        return self.block.nbytes() + self.group.nbytes + self.ended.nbytes
 
 
 class BlockClock:
@@ -92,31 +39,18 @@ class BlockClock:
         self.due_at: Instant | None = None
 
 
-class BlockWatch(Watch):
+class BlockWatch(Tally):
     """One rule over its groups, in columns. `groups` holds only those whose alert is in flight."""
 
     blocks = True
 
     def __init__(self, plan: Plan, sources: Iterable[Source] = ()) -> None:
-        super().__init__(plan)
-        self.part_sources = declaring(sources, plan)
+        super().__init__(plan, sources)
         self.clock = BlockClock(self)
-        self.sides = [
-            Side(block_for(plan, role, plan.over_ms or 0), is_main=role == len(plan.targets) - 1)
-            for role in range(len(plan.targets))
-        ]
-        self.keys: list[Labels] = []
-        self.number: dict[Labels, int] = {}
-        self.answer: npt.NDArray[np.int8] = np.empty(0, np.int8)
-        self.values: Floats = np.empty(0)
-        self.fresh_until: Ints = np.empty(0, np.int64)
-        self.living: Ints = np.empty(0, np.int64)
         self.members: Ints = np.empty(0, np.int64)
         self.soonest: Instant | None = None
         """When the first of the groups whose answer changed last turns stale."""
         self._free: list[int] = []
-        self._alone = plan.config.by is None and len(self.sides) == 1
-        """Whether a group is a series, so that groups and slots have the same numbers."""
 
     # ---------------------------------------------------------------------------------------- series and groups
 
@@ -156,7 +90,7 @@ class BlockWatch(Watch):
         self.members[group] += 1
         self.living[group] += side.is_main and series.ended_at is None
         labels = self.plan.alert_labels(self.keys[group])
-        if labels in self.orphans:
+        if side.is_main and labels in self.orphans:
             self.adopt(labels)
             self.answer[group] = Answer.DOWN
         flying = self.groups.get(self.keys[group])
@@ -242,12 +176,11 @@ class BlockWatch(Watch):
             self.fresh_until[group] = max(int(self.fresh_until[group]), at + stale_ms)
 
     def groups_of(self, role: int, slots: Slots) -> Ints | None:
-        """The groups of these slots; None for all groups there are."""
+        """The groups of these slots, some perhaps twice; None for all groups there are."""
         side = self.sides[role]
         if side.is_main and count_of(slots) == side.block.size:
             return None
-        groups = side.group[slots]
-        return groups if self._alone else np.unique(groups)
+        return side.group[slots]
 
     def _freshen(self, groups: Ints, until: Instant) -> None:
         self.fresh_until[groups] = np.maximum(self.fresh_until[groups], until)
@@ -277,6 +210,7 @@ class BlockWatch(Watch):
         if not forced:
             dead = self.living[which] == 0
             if dead.any():
+                dead &= ~self._flies()[which]
                 dead &= ~self._flies()[which]  # of what has ended, an alert in flight is still spoken of
                 seen &= ~dead
                 answers = np.where(dead, old, answers)
@@ -295,10 +229,13 @@ class BlockWatch(Watch):
 
     def touched(self, numbers: Sequence[Ints | None], now: Instant) -> list[Group]:
         """Evaluate the groups that samples touched."""
-        if len(numbers) == 1:
-            return self.evaluate(now, numbers[0])
         some = [each for each in numbers if each is not None]
-        return self.evaluate(now, None if len(some) < len(numbers) else np.unique(np.concatenate(some)))
+        if len(some) < len(numbers):
+            return self.evaluate(now, None)
+        mark = np.zeros(len(self.keys), np.bool_)
+        for each in some:
+            mark[each] = True
+        return self.evaluate(now, np.flatnonzero(mark))
 
     def clock_floor(self) -> Instant | None:
         """An instant before which no group turns stale that is not: cheap, and checked when it comes."""
@@ -334,116 +271,6 @@ class BlockWatch(Watch):
     def label_sets(self) -> list[Labels]:
         """The labels of every group."""
         return [self.plan.alert_labels(key) for key in self.number]
-
-    def _answers(self, which: Slots, now: Instant) -> tuple[Ints, Floats]:
-        values, has, lacking = self._values(which, now)
-        with np.errstate(invalid="ignore"):
-            answers = np.where(has, self._judge(values), lacking)
-        answers = np.where(now >= self.fresh_until[which], np.int64(Answer.STALE), answers)
-        return answers, values
-
-    def _judge(self, values: Floats) -> Ints:
-        plan = self.plan
-        above = plan.config.above is not None
-        true = values > plan.limit if above else values < plan.limit
-        if not plan.policy.clears:
-            return np.where(true, np.int64(Answer.TRUE), np.int64(Answer.FALSE))
-        clear = values < plan.clear_limit if above else values > plan.clear_limit
-        return np.where(true, np.int64(Answer.TRUE), np.where(clear, np.int64(Answer.CLEAR), np.int64(Answer.FALSE)))
-
-    def _values(self, which: Slots, now: Instant) -> tuple[Floats, Bools, Ints | np.int64]:
-        """Values, where there is one, and what it is where there is none."""
-        empty = np.int64(Answer.EMPTY)
-        if len(self.sides) == 2:
-            return self._ratios(which, now)
-        reduce, side = self.plan.config.reduce, self.sides[0]
-        if self._alone:
-            has = side.block.has(which, now)
-            if reduce is Reduce.LAST:
-                has &= ~side.ended[which]
-            values = side.block.value(which)
-            if reduce is Reduce.AVG and isinstance(side.block, SumBlock):
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    values = values / side.block.count[which]
-        else:
-            values, has = self._grouped(side, now)
-            values, has = values[which], has[which]
-        return self._rated(values), has, empty
-
-    def _rated(self, values: Floats) -> Floats:
-        if self.plan.config.reduce is not Reduce.RATE:
-            return values
-        return values / ((self.plan.over_ms or 1) / 1000)
-
-    def _there(self, side: Side, now: Instant) -> tuple[Ints, Slots]:
-        """The slots that have something to say, and their groups."""
-        everyone = slice(0, side.block.size)
-        has = side.block.has(everyone, now) & (side.group[everyone] >= 0)
-        if self.plan.config.reduce is Reduce.LAST and len(self.sides) == 1:
-            has &= ~side.ended[everyone]
-        if has.all():
-            return side.group[everyone], everyone
-        slots = np.flatnonzero(has)
-        return side.group[slots], slots
-
-    def _sums(self, side: Side, now: Instant) -> tuple[Floats, Floats]:
-        """Each group's sum over its series' values, and how many series there are."""
-        size = len(self.keys)
-        groups, slots = self._there(side, now)
-        counts: Floats = np.bincount(groups, minlength=size).astype(np.float64)
-        sums: Floats = np.bincount(groups, weights=side.block.value(slots), minlength=size).astype(np.float64)
-        return sums, counts
-
-    def _grouped(self, side: Side, now: Instant) -> tuple[Floats, Bools]:
-        reduce, aggregate = self.plan.config.reduce, self.plan.config.aggregate
-        is_last = reduce is Reduce.LAST
-        if reduce in {Reduce.MIN, Reduce.MAX} or (is_last and aggregate in {"min", "max"}):
-            return self._extremes(side, now, greatest=reduce is Reduce.MAX or (is_last and aggregate == "max"))
-        sums, counts = self._sums(side, now)
-        has = counts > 0
-        if reduce is Reduce.AVG and isinstance(side.block, SumBlock):
-            groups, slots = self._there(side, now)
-            weights = side.block.count[slots]
-            counts = np.bincount(groups, weights=weights, minlength=len(self.keys)).astype(np.float64)
-        if reduce is Reduce.AVG or (is_last and aggregate == "avg"):
-            with np.errstate(invalid="ignore", divide="ignore"):
-                sums = sums / counts
-        return sums, has
-
-    def _extremes(self, side: Side, now: Instant, *, greatest: bool) -> tuple[Floats, Bools]:
-        groups, slots = self._there(side, now)
-        found = np.full(len(self.keys), np.nan)
-        (np.fmax if greatest else np.fmin).at(found, groups, side.block.value(slots))
-        return found, ~np.isnan(found)
-
-    def _ratios(self, which: Slots, now: Instant) -> tuple[Floats, Bools, Ints | np.int64]:
-        """S9, for all groups."""
-        of, to = self.sides
-        parts, _ = self._sums(of, now)
-        wholes, _ = self._sums(to, now)
-        ratio = self.plan.config.ratio
-        assert ratio is not None
-        enough = (wholes != 0) & (wholes >= ratio.min_volume)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = parts / wholes
-        lacking = np.full(len(self.keys), np.int64(Answer.INSUFFICIENT))
-        out = self._failing(of)
-        if out is not None:
-            lacking[out & enough] = Answer.FAILING
-            enough &= ~out
-        return values[which], enough[which], lacking[which]
-
-    def _failing(self, side: Side) -> Bools | None:
-        """The groups of which a part's source fails."""
-        if not any(source.out for source in (*side.sources, *self.part_sources)):
-            return None
-        size = len(self.keys)
-        slots = [slot for series, slot in side.slot_of.items() if series.source.out]
-        found: Bools = np.bincount(side.group[slots], minlength=size) > 0
-        if any(source.out for source in self.part_sources):
-            used = side.group[: side.block.size]
-            found |= np.bincount(used[used >= 0], minlength=size) == 0
-        return found
 
     # ---------------------------------------------------------------------------------------- the engine's questions
 

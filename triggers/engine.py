@@ -13,11 +13,12 @@ from recuo.values import Instant, Labels
 from triggers.alerts import PENDING, RULE_CHANGED, RULE_REMOVED, Alert, AlertState, Answer, Policy, Transition
 from triggers.base import Batch
 from triggers.compile import Plan, compile_rules
+from triggers.conditions import AbsentWatch, JoinWatch
 from triggers.evaluation import Evaluator
 from triggers.explain import explain
 from triggers.health import Source, SourceInfo, SourceView, refusal
 from triggers.rules import RuleConfig
-from triggers.watches import AbsentWatch, JoinWatch, Watch
+from triggers.watches import Watch
 
 __all__ = ["AlertState", "AlertView", "Engine", "SourceInfo", "SourceView", "Transition"]
 
@@ -52,9 +53,9 @@ class Engine(Evaluator):
                 alert.fired_at,
                 alert.unknown_since,
                 alert.reason,
-                alert.value,
-                watch.plan.sentence(alert.value),
-            )  # fmt: skip
+                watch.value_of(alert),
+                watch.plan.sentence(watch.value_of(alert)),
+            )
             for watch in self._watches.values()
             for alert in watch.alerts.values()
         ]
@@ -70,7 +71,7 @@ class Engine(Evaluator):
                 source.told_blind,
                 tuple(self._dependants(source)),
                 source.live,
-            )  # fmt: skip
+            )
             for source in self._sources.values()
         ]
 
@@ -175,6 +176,7 @@ class Engine(Evaluator):
             source = self._sources.get(state.rule.removeprefix(_BLIND_PREFIX))
             if source is not None and state.active_at is not None:
                 source.failed(state.active_at, state.reason)
+                source.failing_since = state.active_at  # the kept polls may begin later
                 source.told_blind = True
             return
         alert = Alert(state.rule, state.labels, Policy())
@@ -238,8 +240,8 @@ class Engine(Evaluator):
     ) -> list[Transition]:
         """Swap the rules, and the sources where given.
 
-        Rules whose definition and whose sources are unchanged keep windows and states. The alerts of those that are gone
-        resolve as `rule removed`, of those that changed as `rule changed`. `history` fills the windows of new rules.
+        Rules whose definition and whose sources are unchanged keep windows and states. The alerts of those that are
+        gone resolve as `rule removed`, of those that changed as `rule changed`. `history` fills the windows of new rules.
         """
         out = self.advance(now)
         before, old_plans = self._watches, {name: watch.plan for name, watch in self._watches.items()}

@@ -7,94 +7,26 @@ own instant, so that what is decided depends on samples and instants alone and n
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from recuo.values import Instant, format_duration
-from triggers.alerts import ENDED, FIRING, INACTIVE, Alert, AlertState, Answer, Transition
-from triggers.base import Batch, Kind, MetricSpec, Sample
-from triggers.compile import Plan, compile_rules
-from triggers.health import Series, Source, SourceInfo, refusal
-from triggers.intake import Intake, Stats, Touched, forget_at, FORGET_AFTER_MS
-from triggers.rules import RuleConfig
-from triggers.timers import Subject, Timers
-from triggers.watches import AbsentWatch, EventWatch, Group, JoinWatch, RatioWatch, Watch, watch_for
+from recuo.values import Instant, Labels
+from triggers.alerts import ENDED, INACTIVE, Alert, AlertState, Answer, Transition
+from triggers.base import Batch, Sample
+from triggers.conditions import AbsentWatch, EventWatch, JoinWatch, RatioWatch
+from triggers.flight import Flight
+from triggers.health import Series, Source, refusal
+from triggers.intake import FORGET_AFTER_MS, Touched, forget_at
+from triggers.watches import Group, Watch
 
 if TYPE_CHECKING:
     from triggers.columns import BlockClock, BlockWatch
 
-BLOCKS_FROM: Final = 256
-"""A rule that selects this many series runs in columns, and numpy is imported."""
-DEFAULT_STALE_MS: Final = 300_000
 MAX_TEXT: Final = 500
 
 
-class Evaluator:
-    """Rules over sources, in flight. `now` is the instant of boot, from which absences count."""
-
-    def __init__(
-        self,
-        rules: Mapping[str, RuleConfig],
-        sources: Sequence[SourceInfo],
-        *,
-        now: Instant,
-        stale_after_ms: int | None = None,
-        stepped: bool = False,
-        blocks_from: int = BLOCKS_FROM,
-    ) -> None:
-        self.now = now
-        self.boot_at = now
-        self.stats = Stats()
-        self._stale_ms = DEFAULT_STALE_MS if stale_after_ms is None else stale_after_ms
-        self._stepped = stepped
-        self._sources = {info.name: Source(info) for info in sources}
-        self._timers = Timers(self._deadline)
-        self._rules = dict(rules)
-        self._watches = self._build(compile_rules(rules, self._specs()), {})
-        self._intake = Intake(
-            self._watches.values(), self._event_metrics(), self.stats, blocks_from=blocks_from, on_crowd=self._to_columns
-        )
-        self._joins_due = False
-        self._schedule_all()
-
-    def _specs(self) -> list[MetricSpec]:
-        return [spec for source in self._sources.values() for spec in source.info.specs]
-
-    def _event_metrics(self) -> set[str]:
-        declared = {spec.name for spec in self._specs() if spec.kind is Kind.EVENT}
-        plans = [watch.plan for watch in self._watches.values()]
-        return declared | {plan.targets[0].selector.metric for plan in plans if plan.condition == "event"}
-
-    def _build(self, plans: Iterable[Plan], kept: Mapping[str, Watch]) -> dict[str, Watch]:
-        """A watch for each plan, parts before wholes; those that are `kept` go on as they are."""
-        built: dict[str, Watch] = {}
-        sources = list(self._sources.values())
-        for plan in plans:
-            if plan.condition in {"all", "any"}:
-                built[plan.name] = JoinWatch(plan, [built[part] for part in plan.config.parts])
-            elif plan.name in kept:
-                built[plan.name] = kept[plan.name]
-            elif plan.condition == "absent":
-                built[plan.name] = AbsentWatch(plan, self.boot_at, sources)
-            elif plan.condition == "event":
-                built[plan.name] = EventWatch(plan, sources)
-            else:
-                built[plan.name] = watch_for(plan, sources)
-        return built
-
-    def _schedule_all(self) -> None:
-        """Set every deadline anew."""
-        self._timers.clear()
-        for watch in self._watches.values():
-            for group in watch.groups.values():
-                self._timers.set(group, watch.deadline(group))
-            if watch.blocks:
-                block = cast("BlockWatch", watch)
-                self._timers.set(block.clock, block.clock_deadline())
-        for source in self._sources.values():
-            self._timers.set(source, source.deadline())
-            for series in source.series.values():
-                self._timers.set(series, forget_at(series))
+class Evaluator(Flight):
+    """Evaluates what is in flight."""
 
     # ---------------------------------------------------------------------------------------------- what comes in
 
@@ -181,14 +113,6 @@ class Evaluator:
 
     # ---------------------------------------------------------------------------------------------- sources
 
-    def _source(self, name: str) -> Source:
-        """A source that was not declared has no metrics of its own and the default staleness."""
-        source = self._sources.get(name)
-        if source is None:
-            info = SourceInfo(name, 15_000, 0, self._stale_ms, self._stale_ms)
-            source = self._sources[name] = Source(info)
-        return source
-
     def _failed(self, source: Source, reason: str, *, refused: bool) -> None:
         source.failed(self.now, reason)
         if refused:
@@ -214,7 +138,7 @@ class Evaluator:
                 self._end(watch, group, out)
             for series in dead:
                 self._timers.set(series, forget_at(series))
-            self._end_orphans(out)
+            self._end_orphans(source, out)
         return events
 
     def _source_due(self, source: Source, touched: Touched, out: list[Transition]) -> None:
@@ -234,24 +158,6 @@ class Evaluator:
                 self._intake.touch_block(cast("BlockWatch", watch), None)
             if isinstance(watch, EventWatch | AbsentWatch | RatioWatch) and watch.depends_on(source):
                 touched.setdefault(watch, {}).update(dict.fromkeys(watch.groups.values()))
-
-    def _blind(self, source: Source, kind: str) -> Transition:
-        """S7: a source that is blind is an alert of its own, which lists the rules that it leaves in the dark."""
-        name = source.info.name
-        rules = ", ".join(self._dependants(source)) or "none"
-        since = source.failing_since if kind == "firing" else None
-        labels = (("source", name),)
-        state = AlertState(
-            f"source:{name}", labels, FIRING if since is not None else INACTIVE, since, fired_at=self.now
-        )
-        words = f"{source.last_reason}; rules that depend on it: {rules}"
-        text = f"source {name} has failed for more than {format_duration(source.info.blind_after_ms)}: {words}"
-        if since is None:
-            state, text = state._replace(fired_at=None), f"source {name} answers again"
-        return Transition(f"source:{name}", labels, kind, self.now, None, since, words, text, state)
-
-    def _dependants(self, source: Source) -> list[str]:
-        return [name for name, watch in self._watches.items() if watch.depends_on(source)]
 
     # ---------------------------------------------------------------------------------------------- evaluation
 
@@ -279,10 +185,8 @@ class Evaluator:
         for watch in self._watches.values():
             if not isinstance(watch, JoinWatch):
                 continue
-            if self._joins_due:
-                groups = [watch.group_for(key) for key in watch.keys()]
-            else:
-                groups = list(due.get(watch, ()))
+            keys = watch.label_keys() if self._joins_due else ()
+            groups = [watch.group_for(key) for key in keys] or list(due.get(watch, ()))
             for group in groups:
                 self._judge(watch, group, out)
                 if group.alert is None:
@@ -389,15 +293,28 @@ class Evaluator:
                 return
         self._schedule(watch, group)
 
-    def _end_orphans(self, out: list[Transition]) -> None:
+    def _end_orphans(self, source: Source, out: list[Transition]) -> None:
         """S8: alerts from before the restart whose series are in no poll since, of any source that may bring them."""
         for watch in self._watches.values():
             if not watch.ends or not watch.orphans:
                 continue
             metric = watch.plan.targets[-1].selector.metric
-            if all(source.has_answered for source in self._sources.values() if source.brings(metric)):
+            bringing = [each for each in self._sources.values() if each.brings(metric)]
+            if source in bringing and all(each.has_answered for each in bringing):
+                there = self._labels_there(watch)
                 for labels in list(watch.orphans):
-                    self._end(watch, watch.adopt(labels), out)
+                    if labels not in there:
+                        self._end(watch, watch.adopt(labels), out)
+
+    def _labels_there(self, watch: Watch) -> set[Labels]:
+        """The alerts of a rule whose series were in the last polls, also where none of their samples could be used."""
+        main = len(watch.plan.targets) - 1
+        return {
+            watch.plan.alert_labels(watch.plan.group_of(series.labels))
+            for source in self._sources.values()
+            for series in source.series.values()
+            if series.ended_at is None and main in watch.picks(series.metric, series.labels)
+        }
 
     def _tell(
         self, watch: Watch, alert: Alert, happened: Iterable[str], out: list[Transition], reason: str = ""
@@ -411,8 +328,10 @@ class Evaluator:
         if alert.state == INACTIVE:
             alert.forget_times()
         state = alert.snapshot()
-        for kind in happened:
-            out.append(Transition(alert.rule, alert.labels, kind, self.now, alert.value, active_at, why, text, state))
+        out += [
+            Transition(alert.rule, alert.labels, kind, self.now, alert.value, active_at, why, text, state)
+            for kind in happened
+        ]
         self.stats.transitions += len(happened)
 
     def _tell_events(self, events: Iterable[Sample], out: list[Transition]) -> None:
@@ -435,17 +354,8 @@ class Evaluator:
                         sample.id[:MAX_TEXT],
                         words,
                         state,
-                    )  # fmt: skip
+                    )
                 )
-
-    def _deadline(self, subject: Subject) -> Instant | None:
-        if isinstance(subject, Group):
-            return subject.watch.deadline(subject)
-        if isinstance(subject, Source):
-            return subject.deadline()
-        if isinstance(subject, Series):
-            return forget_at(subject)
-        return cast("BlockClock", subject).watch.clock_deadline()
 
     def _forget(self, series: Series, out: list[Transition]) -> None:
         """A series that ended is let go; one that is only silent stays while an alert of it is pending or firing."""
@@ -468,36 +378,3 @@ class Evaluator:
                 group = watch.groups.get(watch.plan.group_of(series.labels))
                 if group is not None:
                     yield watch, group
-
-    # ---------------------------------------------------------------------------------------------- columns
-
-    def _to_columns(self, watch: Watch) -> None:
-        """A rule selects many series: it goes on in columns."""
-        from triggers.promotion import to_columns
-
-        for group in watch.groups.values():
-            group.due_at = None
-        self._replace(watch, to_columns(watch, self._sources, self.now))
-
-    def _to_plain(self, block: BlockWatch) -> None:
-        """A rule's samples have the wrong shape for columns: it goes on in plain Python."""
-        from triggers.promotion import to_plain
-
-        for group in block.groups.values():
-            group.due_at = None
-        plain = to_plain(block, self._sources.values())
-        plain.may_block = False
-        self._replace(block, plain)
-
-    def _replace(self, old: Watch, new: Watch) -> None:
-        new.wanted = old.wanted
-        self._watches[old.plan.name] = new
-        self._intake.replace(old, new)
-        for watch in self._watches.values():
-            if isinstance(watch, JoinWatch):
-                watch.parts = [new if part is old else part for part in watch.parts]
-        for group in new.groups.values():
-            self._timers.set(group, new.deadline(group))
-        if new.blocks:
-            block = cast("BlockWatch", new)
-            self._timers.set(block.clock, block.clock_deadline())

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from recuo.values import Instant, Labels, format_duration, format_number, rfc3339
 from triggers.alerts import INACTIVE, REASONS, Alert, Answer
-from triggers.watches import Group, RatioWatch, Sink, Watch
+from triggers.conditions import RatioWatch
+from triggers.watches import Group, Sink, Watch
 
 MAX_SAMPLES: Final = 120
 

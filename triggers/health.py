@@ -43,12 +43,23 @@ class SourceView(NamedTuple):
 
 
 class Series:
-    """One metric and label set that a source brings. `newest` is the time of its newest sample; `seen` its last poll."""
+    """One metric and label set that a source brings. `newest` is its newest sample's time; `seen` its last poll."""
 
     __slots__ = (
-        "due_at", "ended_at", "horizon_ms", "is_event", "labels", "metric", "nearest_ms", "newest", "number", "seen", "sinks", "source",
+        "due_at",
+        "ended_at",
+        "horizon_ms",
+        "is_event",
+        "labels",
+        "metric",
+        "nearest_ms",
+        "newest",
+        "number",
+        "seen",
+        "sinks",
+        "source",
         "waiting",
-    )  # fmt: skip
+    )
 
     def __init__(self, number: int, metric: str, labels: Labels, source: Source, *, is_event: bool) -> None:
         self.number, self.metric, self.labels, self.source = number, metric, labels, source
@@ -105,9 +116,20 @@ class Source:
     """A source in flight: when it last answered, since when it fails, and its living and ended series."""
 
     __slots__ = (
-        "_metrics", "bulk", "due_at", "failing_since", "has_answered", "info", "last_ok_at", "last_reason", "live", "out", "polls", "series",
+        "_metrics",
+        "bulk",
+        "due_at",
+        "failing_since",
+        "has_answered",
+        "info",
+        "last_ok_at",
+        "last_reason",
+        "live",
+        "out",
+        "polls",
+        "series",
         "told_blind",
-    )  # fmt: skip
+    )
 
     def __init__(self, info: SourceInfo) -> None:
         self.info = info
@@ -143,7 +165,7 @@ class Source:
     def out_at(self) -> Instant | None:
         """When its events and absences become unknown: one failed poll alone changes nothing.
 
-        Of a source that never answered this counts from its first failure, so that a restart does not begin it anew (S8).
+        Of a source that never answered it counts from its first failure: a restart does not begin it anew (S8).
         """
         if self.failing_since is None:
             return None
@@ -189,6 +211,8 @@ def refusal(source: Source, batch: Batch) -> str:
 
     Only series that were not there before are looked at: the others passed.
     """
+    if source.bulk is not None and source.bulk.knows(batch.samples):
+        return ""
     bounds, name = source.info.bounds, source.info.name
     known = source.series
     fresh = {(s.metric, s.labels) for s in batch.samples if (s.metric, s.labels) not in known}

@@ -52,7 +52,7 @@ class Stats:
 
 
 class Intake:
-    """Knows every series, and puts samples where they belong. `blocks` are the columns to evaluate, and which groups."""
+    """Knows every series, and puts samples where they belong. `blocks`: the columns to evaluate, and which groups."""
 
     def __init__(
         self,
@@ -105,6 +105,9 @@ class Intake:
             if series.ended_at is not None:
                 series.revive()
                 self.changed = True
+                for sink in series.sinks:
+                    if sink.freshens:  # it is back, whatever its sample is worth: known or unknown from now (S6)
+                        touched.setdefault(sink.watch, {})[sink.group] = None
             if series.is_event:
                 if self.is_new_event(series, sample) and self.put(series, sample, edge, now, touched):
                     events.append(sample)

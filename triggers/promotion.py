@@ -15,8 +15,9 @@ import numpy as np
 from recuo.values import Instant
 from triggers.bulk import Bulk
 from triggers.columns import BlockWatch
+from triggers.conditions import watch_for
 from triggers.health import Source
-from triggers.watches import Group, Sink, Watch, watch_for
+from triggers.watches import Group, Sink, Watch
 
 
 def to_columns(watch: Watch, sources: Mapping[str, Source], now: Instant) -> BlockWatch:

@@ -12,8 +12,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic import model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from recuo.values import Duration, parse_duration
@@ -106,7 +114,9 @@ def parse_threshold(value: object) -> Threshold:
         return Threshold(f"{number_text}{unit}", float(exact * _BYTES[unit]), "bytes")
     if unit in _TIMES:
         return Threshold(f"{number_text}{unit}", float(exact * parse_duration(f"1{unit}")), "ms")
-    raise ValueError(f"{unit!r} is not a unit of a threshold; there are %, ms, s, m, h, d, B, kB, MB, GB, KiB, MiB, GiB, TiB")
+    raise ValueError(
+        f"{unit!r} is not a unit of a threshold; there are %, ms, s, m, h, d, B, kB, MB, GB, KiB, MiB, GiB, TiB"
+    )
 
 
 def _threshold(value: object) -> Threshold:
@@ -176,7 +186,9 @@ class Ratio(BaseModel):
     of: Annotated[SelectorField, Field(description="the part: a counter or delta")]
     to: Annotated[SelectorField, Field(description="the whole: a counter or delta")]
     over: Annotated[Positive, Field(description="the look-back")]
-    min_volume: Annotated[float, Field(ge=0, allow_inf_nan=False, description="below this much of `to`: no answer")] = 0.0
+    min_volume: Annotated[float, Field(ge=0, allow_inf_nan=False, description="below this much of `to`: no answer")] = (
+        0.0
+    )
 
 
 Summary: TypeAlias = str | dict[Literal["pt-BR", "en"], str]
@@ -245,7 +257,9 @@ class RuleConfig(BaseModel):
         if len(given) != 1:
             seen = "none" if not given else " and ".join(given)
             raise PydanticCustomError(
-                "condition", "exactly one of metric, ratio, event, absent, all, any is wanted; here is {seen}", {"seen": seen}
+                "condition",
+                "exactly one of metric, ratio, event, absent, all, any is wanted; here is {seen}",
+                {"seen": seen},
             )
         self._check_fields(given[0])
         if given[0] in {"metric", "ratio"}:
@@ -278,7 +292,9 @@ class RuleConfig(BaseModel):
 
     def _check_window(self) -> None:
         if self.over is None and self.reduce is not Reduce.LAST:
-            raise PydanticCustomError("over", "reduce {reduce} wants over, like over: 5m", {"reduce": self.reduce.value})
+            raise PydanticCustomError(
+                "over", "reduce {reduce} wants over, like over: 5m", {"reduce": self.reduce.value}
+            )
         if self.aggregate and (self.reduce is not Reduce.LAST or self.by is None):
             raise PydanticCustomError("aggregate", "aggregate goes with reduce last and by")
         if self.reduce is Reduce.LAST and self.by is not None and self.aggregate is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from daemon.store import Store
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def token() -> None:
     """Make, list and revoke API tokens. Needs the role admin."""
 
@@ -160,7 +160,7 @@ def _without_daemon(session: Session, use: Callable[[Store], Any]) -> Any:
         store.close()
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def audit() -> None:
     """The chain of events, in which every fact and decision is written down."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeV
 
 import click
 
-from daemon.client import EXIT_INPUT, EXIT_NO_DAEMON, Client, ClientError, Where, connect, state_directory
+from daemon.client import EXIT_INPUT, EXIT_NO, EXIT_NO_DAEMON, Client, ClientError, Where, connect, state_directory
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -55,7 +55,7 @@ class Session(NamedTuple):
         if self.as_json:
             print_json(data)
             return
-        view = model.model_validate(data)
+        view = as_view(data, model)
         write(screen(view, self.look(client)))
 
     def look(self, client: Client | None) -> Look:
@@ -64,7 +64,7 @@ class Session(NamedTuple):
             return self.local_look()
         from daemon import views
 
-        return self.look_of(views.ServiceView.model_validate(client.get("/api/v1/service")))
+        return self.look_of(as_view(client.get("/api/v1/service"), views.ServiceView))
 
     def look_of(self, service: views.ServiceView, now: int | None = None) -> Look:
         """How to render for a service; `now` where the daemon said what time it is."""
@@ -93,6 +93,17 @@ class Session(NamedTuple):
             colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
             unicode=(sys.stdout.encoding or "").lower().replace("-", "") == "utf8",
         )
+
+
+def as_view(data: object, model: type[V]) -> V:
+    """An answer as its shape. Raises ClientError 1 for one of another shape: the daemon is of another version."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        message = "the daemon answers in a way that this `recuo` does not know; use the one of the daemon's version"
+        raise ClientError(EXIT_NO, message) from None
 
 
 def _environment_language() -> str:

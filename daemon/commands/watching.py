@@ -12,7 +12,7 @@ import click
 
 from daemon.client import EXIT_INPUT, EXIT_NO, ClientError
 from daemon.commands.completing import rule_names
-from daemon.commands.session import Session, config_path, print_json, with_session, write
+from daemon.commands.session import Session, as_view, config_path, print_json, with_session, write
 
 if TYPE_CHECKING:
     from daemon import views
@@ -30,7 +30,7 @@ def status(session: Session) -> None:
     from daemon import views
     from daemon.render.status import status as screen
 
-    view = views.Status.model_validate(data)
+    view = as_view(data, views.Status)
     write(screen(view, session.look_of(view.service, view.now_at)))
 
 
@@ -100,7 +100,7 @@ def _from_daemon(session: Session, at: str | None) -> tuple[views.OnCall, Callab
 
     client = session.client()
     data = client.get("/api/v1/oncall", {"at": at})
-    return views.OnCall.model_validate(data), lambda: session.look(client)
+    return as_view(data, views.OnCall), lambda: session.look(client)
 
 
 def _from_config(session: Session, config: str, at: str | None) -> tuple[views.OnCall, Callable[[], Look]]:

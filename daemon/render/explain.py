@@ -67,7 +67,8 @@ def _series(page: Page, series: views.SeriesWindow, view: views.Explanation) -> 
     points = sorted((point.at, point.value) for point in series.points)
     # A limit of a ratio or a rate says nothing of the counters below it.
     above, below = (view.above, view.below) if series.unit == view.unit else (None, None)
-    page.line(*spark(points, min(60, look.width - 6), above=above, below=below), indent=4)
+    for row in spark(points, min(60, look.width - 6), above=above, below=below):
+        page.line(*row, indent=4)
     values = [value for _, value in points]
     shown = {"low": min(values), "high": max(values), "last": values[-1]}
     facts = {name: units.quantity(value, series.unit, look.locale) for name, value in shown.items()}

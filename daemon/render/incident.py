@@ -141,14 +141,24 @@ def _checklist(page: Page, view: views.IncidentDetail) -> None:
     if not view.checklist or view.state not in {"resolved", "closed"}:
         return
     page.heading("checklist")
-    page.table(checklist_row(item, page.look) for item in view.checklist)
+    checklist_items(page, view.checklist)
 
 
-def checklist_row(item: views.ChecklistItem, look: Look) -> list[str | Part]:
-    """One item of a checklist as cells."""
+def checklist_items(page: Page, items: tuple[views.ChecklistItem, ...]) -> None:
+    """The items of a checklist as one table, each section under its name."""
+    section, rows = "", list[list[str | Part]]()
+    for item in items:
+        if item.section != section:
+            section = item.section
+            rows.append([Part(" "), Part(section, "dim")])
+        rows.append(_item(item, page.look))
+    page.table(rows)
+
+
+def _item(item: views.ChecklistItem, look: Look) -> list[str | Part]:
     if item.answer is None:
         return [Part("○", "warn"), Part(item.item, "bold"), item.text]
-    return [Part("✔", "good"), item.item, f"{item.text} {item.answer} ({item.by}, {look.clock(item.at)})"]
+    return [Part("✔", "good"), item.item, f"{item.text}: {item.answer} ({item.by}, {look.clock(item.at)})"]
 
 
 def _deliveries(page: Page, view: views.IncidentDetail) -> None:
@@ -171,16 +181,16 @@ def delivery_row(delivery: views.DeliveryView, look: Look) -> list[str | Part]:
 
 def _timeline(page: Page, entries: tuple[views.TimelineEntry, ...]) -> None:
     page.heading("timeline")
-    for entry in entries:
-        first, *rest = lines(described(entry)).split("\n")
-        page.table(
-            [
-                [
-                    Part(page.look.clock(entry.at), "dim"),
-                    Part(entry.actor, "" if entry.actor == "recuo" else "bold"),
-                    first,
-                ]
-            ]
-        )
-        for text in rest:
-            page.line(text, indent=6)
+    page.table(row for entry in entries for row in _entry(entry, page.look))
+
+
+def _entry(entry: views.TimelineEntry, look: Look) -> list[list[str | Part]]:
+    """One entry as rows: what people did stands out from what the daemon noted."""
+    text = described(entry)
+    by_a_person = entry.actor != "recuo"
+    if by_a_person and entry.actor not in text:
+        text = f"{entry.actor}: {text}"
+    first, *rest = lines(text).split("\n")
+    mark = Part("▸", "bold") if by_a_person else Part("·", "dim")
+    rows: list[list[str | Part]] = [[Part(look.clock(entry.at), "dim"), mark, first]]
+    return rows + [["", "", line] for line in rest]

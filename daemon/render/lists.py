@@ -6,7 +6,7 @@ import json
 
 from daemon import views
 from daemon.render import units
-from daemon.render.incident import checklist_row
+from daemon.render.incident import checklist_items
 from daemon.render.screen import Look, Page, Part
 from daemon.render.status import oncall_row, rule_row
 from daemon.render.symbols import LEVEL, alert_mark, labels
@@ -30,7 +30,7 @@ def rule(view: views.RuleView, look: Look) -> str:
         if text:
             page.line(text, indent=2)
     page.heading("definition")
-    rows = [[Part(name, "dim"), _value(name, value)] for name, value in view.definition.items()]
+    rows = [[Part(name, "dim"), _value(name, value)] for name, value in view.definition.items() if value is not None]
     rows.append([Part(look.word("sources").lower(), "dim"), ", ".join(view.sources) or "–"])
     rows.append([Part(look.word("playbooks"), "dim"), ", ".join(view.playbooks) or "–"])
     page.table(rows)
@@ -150,7 +150,7 @@ def checklist(view: views.IncidentDetail, look: Look) -> str:
     """The checklist of one incident."""
     page = Page(look)
     page.line(Part(f"#{view.id} ", "bold"), Part(view.title, "bold"), f" · {look.word(f'incident.{view.state}')}")
-    page.table(checklist_row(item, look) for item in view.checklist)
+    checklist_items(page, view.checklist)
     if not view.checklist:
         page.line(look.word("none"), indent=2)
     return page.text()

@@ -20,13 +20,17 @@ _CODES: Final = {"": "", "bad": "31", "warn": "33", "good": "32", "dim": "2", "b
 _ASCII: Final = str.maketrans(
     {
         **dict(zip("●○◐✔✖⚠▸·–—…→│", ["*", "o", "o", "+", "x", "!", ">", "-", "-", "-", "...", "->", "|"], strict=True)),
-        **dict(zip("▁▂▃▄▅▆▇█", "._-~=+*#", strict=True)),
+        **dict(zip("▁▂▃▄▅▆▇█▔", "._-~=+*#^", strict=True)),
         "÷": "/",
         "×": "x",
         "≥": ">=",
         "≤": "<=",
     }
 )
+
+
+_NARROWEST: Final = 30
+"""A last column with less room than this stands on lines of its own."""
 
 
 class Part(NamedTuple):
@@ -105,25 +109,27 @@ class Page:
         cells = [[_parts(cell) for cell in row] for row in rows]
         columns = max((len(row) for row in cells), default=0)
         widths = [max((_width_of(row[i]) for row in cells if i < len(row)), default=0) for i in range(columns)]
-        room = max(16, (self.look.width - indent) // 3)
-        widths = [min(width, room) for width in widths[:-1]]
-        start = indent + sum(widths) + 2 * len(widths)
+        widths = _within(widths[:-1], self.look.width - indent, max(16, (self.look.width - indent) // 3))
         for row in cells:
-            self._row(row, widths, start, indent)
+            self._row(row, widths, indent)
 
-    def _row(self, row: Sequence[Sequence[Part]], widths: Sequence[int], start: int, indent: int) -> None:
-        fixed = [_cut(cell, width) for cell, width in zip(row, widths, strict=False)]
+    def _row(self, row: Sequence[Sequence[Part]], widths: Sequence[int], indent: int) -> None:
         lead = " " * indent
-        for cell, width in zip(fixed, widths, strict=False):
-            lead += self._styled(cell) + " " * (width - _width_of(cell) + 2)
+        for cell, width in zip(row, widths, strict=False):
+            cut = _cut(cell, width)
+            lead += self._styled(cut) + " " * (width - _width_of(cut) + 2)
+        start = indent + sum(widths) + 2 * len(widths)
         last = row[len(widths)] if len(row) > len(widths) else []
-        tail = _wrapped(last, max(24, self.look.width - start)) or [[]]
-        for number, piece in enumerate(tail):
+        if self.look.width - start < _NARROWEST and _width_of(last) > self.look.width - start:
+            self._lines.append(lead.rstrip())
+            start = indent + 4
+            lead = " " * start
+        for number, piece in enumerate(_wrapped(last, self.look.width - start) or [[]]):
             self._lines.append(((lead if number == 0 else " " * start) + self._styled(piece)).rstrip())
 
     def text(self) -> str:
         """The page, with a line end after each line."""
-        whole = "\n".join(self._lines).strip("\n") + "\n"
+        whole = "\n".join(self._lines).strip("\n").replace(units.NO_BREAK, " ") + "\n"
         return whole if self.look.unicode else whole.translate(_ASCII)
 
     def _styled(self, parts: Iterable[Part]) -> str:
@@ -141,6 +147,14 @@ def _parts(parts: Parts) -> list[Part]:
     if isinstance(parts, Part):
         return [Part(scrub(parts.text), parts.style)]
     return [clean for part in parts for clean in _parts(part)]
+
+
+def _within(widths: Sequence[int], whole: int, most: int) -> list[int]:
+    """Column widths that fit side by side: none above `most`, and the widest give way first."""
+    fitted = [min(width, most) for width in widths]
+    while fitted and sum(fitted) + 2 * len(fitted) - 2 > whole and max(fitted) > 1:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
 
 
 def width_of(text: str) -> int:
@@ -178,29 +192,38 @@ def _cut(parts: Sequence[Part], width: int) -> list[Part]:
 
 
 def _wrapped(parts: Iterable[Part], width: int) -> list[list[Part]]:
-    """The parts in lines no wider than the width, broken between words; a longer word is cut into pieces."""
+    """The parts in lines no wider than the width, broken at blanks; a longer word is cut into pieces.
+
+    Lines after the first are two narrower: they hang below it.
+    """
     rows: list[list[Part]] = [[]]
     used = 0
-    for part in parts:
-        for word in _pieces(part.text, max(8, width - 2)):
-            size = width_of(word)
-            if used and used + size > (width if len(rows) == 1 else width - 2):
-                if not (word := word.lstrip()):
-                    continue
-                rows.append([])
-                used, size = 0, width_of(word)
-            rows[-1].append(Part(word, part.style))
-            used += size
+    for blanks, word in _words(parts, max(8, width - 2)):
+        size = _width_of(word)
+        if used and used + blanks + size > width - (2 if len(rows) > 1 else 0):
+            rows.append(list(word))
+            used = size
+        else:
+            rows[-1] += [Part(" " * blanks), *word] if blanks else word
+            used += blanks + size
     return [row for row in rows if row]
 
 
-def _pieces(text: str, longest: int) -> Iterable[str]:
-    """Words with the blanks before them, none longer than a line."""
-    piece = ""
-    for character in text:
-        if (character == " " and piece.strip()) or len(piece) >= longest:
-            yield piece
-            piece = ""
-        piece += character
-    if piece:
-        yield piece
+def _words(parts: Iterable[Part], longest: int) -> Iterable[tuple[int, list[Part]]]:
+    """Words, which may be of several parts, and how many blanks stand before each; none is longer than a line."""
+    blanks, size, word = 0, 0, list[Part]()
+    for character, style in ((character, part.style) for part in parts for character in part.text):
+        wide = width_of(character)
+        if (character == " " and word) or size + wide > longest:
+            yield blanks, word
+            blanks, size, word = 0, 0, []
+        if character == " ":
+            blanks += 1
+            continue
+        size += wide
+        if word and word[-1].style == style:
+            word[-1] = Part(word[-1].text + character, style)
+        else:
+            word.append(Part(character, style))
+    if word:
+        yield blanks, word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from daemon import views
 from daemon.render import units
@@ -87,7 +87,8 @@ def _alerts(page: Page, view: views.Status) -> None:
     if not view.alerts:
         return
     page.heading("alerts")
-    page.table(_alert_row(alert, page.look) for alert in view.alerts[:_MOST_ALERTS])
+    usual = {"environment": view.service.environment}
+    page.table(_alert_row(alert, usual, page.look) for alert in view.alerts[:_MOST_ALERTS])
     if len(view.alerts) > _MOST_ALERTS:
         page.line(page.look.word("and.more", count=len(view.alerts) - _MOST_ALERTS), indent=2)
 
@@ -95,7 +96,10 @@ def _alerts(page: Page, view: views.Status) -> None:
 _MOST_ALERTS = 20
 
 
-def _alert_row(alert: views.AlertView, look: Look) -> list[str | Part]:
+def _alert_row(alert: views.AlertView, usual: Mapping[str, str], look: Look) -> list[str | Part]:
+    """One alert as cells, without what says nothing here: the service's own labels, and a reason beside a value."""
+    own = {name: value for name, value in alert.labels.items() if usual.get(name) != value}
+    reason = look.say(alert.reason) if alert.value is None or alert.unknown_since is not None else ""
     since = alert.unknown_since or alert.firing_at or alert.active_at
     value = "–" if alert.value is None else units.quantity(alert.value, alert.unit, look.locale)
     return [
@@ -103,7 +107,7 @@ def _alert_row(alert: views.AlertView, look: Look) -> list[str | Part]:
         Part(alert.rule, "bold"),
         value,
         look.ago(since),
-        f"{labels(alert.labels)} {look.say(alert.reason)}".strip(),
+        f"{labels(own)} {reason}".strip(),
     ]
 
 
@@ -128,9 +132,10 @@ def oncall_row(entry: views.OnCallView, look: Look) -> list[str | Part]:
 
 def _sources(page: Page, view: views.Status) -> None:
     page.heading("sources")
-    if not view.sources:
+    asked = [source for source in view.sources if source.state != "off"]
+    if not asked:
         page.line(page.look.word("none"), indent=2)
-    page.table(_source_row(source, page.look) for source in view.sources)
+    page.table(_source_row(source, page.look) for source in asked)
 
 
 def _source_row(source: views.SourceView, look: Look) -> list[str | Part]:

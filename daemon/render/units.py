@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recuo.values import Instant, format_number, format_quantity
 
+NO_BREAK = "\u00a0"
+"""Between a number and its unit: a line is not broken there. On the page it is a plain blank."""
+
 _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
 _DAYS = {
     "en": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
@@ -46,16 +49,16 @@ def span(duration_ms: int) -> str:
     if duration_ms < 0:
         return f"-{span(-duration_ms)}"
     if 0 < duration_ms < 1_000:
-        return f"{duration_ms} ms"
-    parts, left, first = [], duration_ms, None
+        return f"{duration_ms}{NO_BREAK}ms"
+    parts, left, first = list[str](), duration_ms, None
     for index, (unit, size) in enumerate(_SPANS):
         count, left = divmod(left, size)
         if first is not None and index > first + 1:
             break
         if count:
-            parts.append(f"{count} {unit}")
+            parts.append(f"{count}{NO_BREAK}{unit}")
             first = index if first is None else first
-    return " ".join(parts) or "0 s"
+    return NO_BREAK.join(parts) or f"0{NO_BREAK}s"
 
 
 def clock(at: Instant, place: tzinfo, now: Instant, locale: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from daemon.render.units import NO_BREAK
 from daemon.render.words_en import ENGLISH
 from daemon.render.words_pt import PORTUGUESE
 
@@ -18,4 +19,4 @@ def locale_of(text: str | None) -> str:
 
 def plural(locale: str, count: int, key: str) -> str:
     """`3 rules`: the words under `key.one` or `key.many` with the number in front."""
-    return f"{count} {WORDS[locale][f'{key}.one' if count == 1 else f'{key}.many']}"
+    return f"{count}{NO_BREAK}{WORDS[locale][f'{key}.one' if count == 1 else f'{key}.many']}"

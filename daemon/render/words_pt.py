@@ -84,8 +84,8 @@ PORTUGUESE: Final[Mapping[str, str]] = {
     "state": "estado",
     "outbox": "mensagens",
     "outbox.empty": "nenhuma esperando",
-    "outbox.waiting": "{queued} esperando, {failed} abandonadas no último dia",
-    "outbox.oldest": ", a mais antiga de {ago}",
+    "outbox.waiting": "esperando: {queued}, abandonadas no último dia: {failed}",
+    "outbox.oldest": ", a mais antiga {ago}",
     "times": "horários em",
     "reload.failed": "A recarga {ago} foi recusada, a configuração acima continua valendo:",
     # incidents

@@ -194,7 +194,7 @@ def incident(**changes: Any) -> views.IncidentDetail:
                     firing_at=NOW - 4 * MINUTE,
                     value=0.9314,
                     unit="ratio",
-                    text="avg of cpu_ratio over 1m is 93.1%, above 80% for 3m",
+                    text="avg of cpu_ratio over 1m is 93.1%, limit above 80%",
                 ),
                 views.IncidentAlert(
                     rule="memory-high",
@@ -302,7 +302,9 @@ def explanation(**changes: Any) -> views.Explanation:
             "unit": "ratio",
             "window_start_at": NOW - 60_000,
             "window_end_at": NOW,
-            "series": (views.SeriesWindow(labels={"environment": "production"}, points=points, total=60),),
+            "series": (
+                views.SeriesWindow(labels={"environment": "production"}, points=points, total=60, unit="ratio"),
+            ),
             "steps": ("sum of 60 samples = 55.884", "55.884 ÷ 60 = 0.9314"),
             "value": 0.9314,
             "above": 0.8,

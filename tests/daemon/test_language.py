@@ -33,7 +33,16 @@ PRODUCERS = [
     *(f"daemon/web/{name}.py" for name in ("auth", "bodies", "errors", "guard", "reading")),
     *(f"daemon/commands/{name}.py" for name in ("incidents", "session", "watching")),
     *(f"daemon/{name}.py" for name in ("audit", "client", "doctor", "escalation", "operations", "outbox", "reach")),
-    *("daemon/scheduler.py", "daemon/store/errors.py", "daemon/tokens.py", "daemon/watching.py", "recuo/values.py"),
+    *(
+        "daemon/scheduler.py",
+        "daemon/serve.py",
+        "daemon/app.py",
+        "daemon/oncall.py",
+        "daemon/tokens.py",
+        "daemon/watching.py",
+        "recuo/values.py",
+    ),
+    *(f"daemon/store/{name}.py" for name in ("backup", "errors", "files", "schema", "store", "writer")),
 ]
 NEVER_READ = {
     "rule {} is made of itself: {}",  # `check_rules` refuses it first, in words of its own
@@ -45,6 +54,8 @@ NEVER_READ = {
     "could not find expected ':'",
     "did not find expected key",
     "did not find expected node content",
+    "the script ends inside a statement",  # a fault of the package itself
+    "a change cannot wait for another change",
     "an environment variable's name",  # the schema's
     "a file that holds it",
 }
@@ -53,6 +64,10 @@ PIECES = {
     "{} {} of {} in the window": ["1 sample of 1 series in the window", "8 samples of 2 series in the window"],
     "source {} has failed for more than {}: {}": [
         "source site has failed for more than 30s: no answer within 2s; rules that depend on it: none"
+    ],
+    "{} already runs on the state in {}: stop it first, or name another state": [
+        "process 12 already runs on the state in /x: stop it first, or name another state",
+        "another process already runs on the state in /x: stop it first, or name another state",
     ],
     "a label of {}": ["source a brought a label of 300 characters; its bounds.label_length is 200"],
     "a metric's name of {}": ["source a brought a metric's name of 300 characters; its bounds.label_length is 200"],
@@ -271,7 +286,7 @@ def test_whoever_cannot_be_reached_is_told_in_portuguese():
 
 def test_what_nobody_wrote_passes_unchanged():
     """A person's words, names and English itself come back as they were."""
-    for text in ("", "deploy of api", "ana", "Latência alta", "x" * 5_000):
+    for text in ("", "deploy of api", "ana", "Latência alta", "x" * 5_000, "a: " * 2_000):
         assert say(text, "pt-BR") == text
     assert say("insufficient sample", "en") == "insufficient sample"
     assert say("127.0.0.1:25: nothing listens there (connection refused)", "pt-BR").startswith(
@@ -282,7 +297,102 @@ def test_what_nobody_wrote_passes_unchanged():
     )
 
 
+@pytest.mark.parametrize("piece", ["a: ", "x; ", "a is off: ", "x above 1 over 2 by y ", "a (", "of / over is limit "])
+def test_text_from_outside_that_looks_like_sentences_does_no_harm(piece):
+    """However long and nested, it comes back, and soon: an event's text may be anything."""
+    for length in (20, 300, 999):
+        assert say((piece * length)[:length], "pt-BR")
+
+
 def test_english_readers_do_not_pay_for_the_catalogue():
     """With `locale: en` the catalogue is never imported."""
     code = "import sys, daemon.language as l; l.say('none', 'en'); sys.exit('daemon.language_pt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _look():
+    from zoneinfo import ZoneInfo
+
+    from daemon.render.screen import Look
+
+    return Look(locale="pt-BR", zone=ZoneInfo("America/Sao_Paulo"), now=1_795_402_800_000, width=110)
+
+
+def test_the_doctor_speaks_portuguese():
+    """Names, findings and remedies of the checks; what is all right has no remedy."""
+    from daemon import views
+    from daemon.render.lists import doctor
+
+    checks = (
+        views.DoctorCheck(name="configuration", level="ok", detail="/etc/recuo/config.yaml is in force"),
+        views.DoctorCheck(
+            name="receiver mail",
+            level="fail",
+            detail="127.0.0.1:25: nothing listens there (connection refused)",
+            fix="pages through it would not arrive; see its part of the configuration",
+        ),
+    )
+    assert doctor(views.Doctor(ok=False, checks=checks), _look()) == (
+        "✔ configuração: /etc/recuo/config.yaml está valendo\n"
+        "✖ canal mail: 127.0.0.1:25: nada escuta nesse endereço (conexão recusada)\n"
+        "    → as chamadas por ele não chegariam; veja a parte dele na configuração\n"
+        "\n"
+        "2 verificações: 1 com falha, 0 com aviso\n"
+    )
+
+
+def test_an_explanation_speaks_portuguese_and_names_series_as_promql_does():
+    """Condition, arithmetic and deadlines; a series by its metric and labels, its samples in their own unit."""
+    from daemon import views
+    from daemon.render.explain import explanations
+
+    now = _look().now
+    series = views.SeriesWindow(
+        labels={"__name__": "http_requests_total", "endpoint": "site"},
+        unit="count",
+        points=(views.Point(at=now - 1_000, value=3), views.Point(at=now, value=4)),
+        total=2,
+    )
+    view = views.Explanation(
+        rule="errors",
+        labels={"environment": "beta"},
+        condition="http_failures_total / http_requests_total over 5m above 1%",
+        severity="critical",
+        state="firing",
+        at=now,
+        metric="http_failures_total, http_requests_total",
+        unit="ratio",
+        window_start_at=now - 300_000,
+        window_end_at=now,
+        series=(series,),
+        steps=("http_requests_total grew by 4", "0.05 / 4 = 1.25%", "1.25% above 1%: true"),
+        value=0.0125,
+        above=0.01,
+        below=None,
+        active_at=now - 5_000,
+        firing_at=now - 5_000,
+        for_ms=0,
+        deadlines=(views.Deadline(at=now + 60_000, what="unknown, if no sample comes"),),
+    )
+    shown = explanations(views.Explanations(explanations=(view,)), _look())
+    for line in (
+        '● disparado  errors {environment="beta"}',
+        "  crítica · http_failures_total / http_requests_total em 5m acima de 1%",
+        '    http_requests_total{endpoint="site"}',
+        "    de 3 a 4, última 4 (agora), amostras 2",
+        "    http_requests_total cresceu 4",
+        "    0,05 / 4 = 1,25%",
+        "    → 1,25% está acima de 1%",
+        "    → 00:01:00 (em 1 min): fica desconhecido, se não chegar nenhuma amostra",
+    ):
+        assert line in shown.splitlines()
+    assert "verdadeiro" not in shown
+
+
+def test_a_source_that_is_off_has_no_interval():
+    """No `every 0 s` where nothing is asked."""
+    from daemon import views
+    from daemon.render.status import _source_row
+
+    off = views.SourceView(name="a", kind="", state="off", every_ms=0, reason="environment variable X is not set")
+    assert _source_row(off, _look())[3:] == ["–", "–", "a variável de ambiente X não está definida"]

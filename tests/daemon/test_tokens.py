@@ -107,6 +107,7 @@ def test_the_first_token_is_made_once_for_its_owner_alone(tx, tmp_path):
         path = tokens.ensure_first(tx, tmp_path, now=NOW)
     finally:
         os.umask(old)
+    assert path is not None
     assert path == tmp_path / "token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = tokens.find(tx, path.read_text().strip(), {})

@@ -35,7 +35,9 @@ def test_when_the_state_cannot_be_written_people_are_told_directly_and_the_incid
         eventually(lambda: mailbox.messages, what="the direct page")
         message = email.message_from_bytes(mailbox.messages[0].content, policy=email.policy.default)
         assert "state" in str(message["Subject"])
-        assert "endpoint-down" in str(message.get_body(("plain",)).get_content())
+        plain = message.get_body(("plain",))
+        assert plain is not None
+        assert "endpoint-down" in str(plain.get_content())
         code, answer = daemon.post("/api/v1/reload")
         assert code in {200, 503}, answer
         assert not daemon.get("/api/v1/status")["store"]["ok"]

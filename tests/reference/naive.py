@@ -72,12 +72,13 @@ class Model:
         source.ok_at, source.failing_since = batch.at, None
         present = {(s.metric, s.labels) for s in batch.samples}
         touched = {key: self._keep(source, batch, key) for key in present}
-        for key in present & set(self.series):
-            self.series[key].ended = False
+        back = {key for key in present & set(self.series) if self._is_back(self.series[key])}
         if batch.complete:
             self._end_missing(source, present)
         for rule in self.ordered:
-            for labels in sorted({self._key(rule, key[1]) for key in present if self._gets(rule, key, touched[key])}):
+            got = [key for key in present if self._gets(rule, key, touched[key])]
+            again = [key for key in back if rule.form in {"metric", "ratio"} and self._has(rule, key)]
+            for labels in sorted({self._key(rule, labels) for _, labels in got + again}):
                 self._visit(rule, labels)
         if was_failing:
             self._visit_dependants(source)
@@ -110,7 +111,7 @@ class Model:
         self.now += delta
         self.boot += delta
         for series in self.series.values():
-            series.points = [point._replace(at=point.at + delta) for point in series.points]
+            series.shift(delta)
         for source in self.sources:
             source.ok_at = None if source.ok_at is None else source.ok_at + delta
             source.failing_since = None if source.failing_since is None else source.failing_since + delta
@@ -180,10 +181,21 @@ class Model:
                 continue
             self.seen_ids.add((metric, sample.id))
             series = self.series.setdefault(key, Series(metric, labels, source.metrics[metric]))
-            point = Point(sample.at, sample.value, batch.at - source.lag - sample.at)
+            point = Point(sample.at, sample.value, batch.at - source.lag - sample.at, batch.at)
             if series.put(point):
                 got.append(point)
         return got
+
+    def _is_back(self, series: Series) -> bool:
+        """Whether a series had ended and is there again; ten minutes after its end it is a new one."""
+        ended_at, series.ended_at = series.ended_at, None
+        if ended_at is not None and self.now - ended_at > ENDED_AFTER:
+            series.points = [point for point in series.points if point.arrived == self.now]
+        return ended_at is not None
+
+    def _has(self, rule: NaiveRule, key: tuple[str, Labels]) -> bool:
+        """Whether a series is what an alert of this rule is about, and has a sample."""
+        return rule.target is not None and rule.target.picks(*key) and bool(self._series(rule, self._key(rule, key[1])))
 
     def _gets(self, rule: NaiveRule, key: tuple[str, Labels], points: Sequence[Point]) -> bool:
         """Whether a rule gets any of a series' new points: it reads the series, and they are not beyond its window."""
@@ -198,11 +210,11 @@ class Model:
         """S6: a series that is missing from a successful poll has ended."""
         for key, series in self.series.items():
             if key[0] in source.metrics and key not in present and series.kind is not Kind.EVENT:
-                series.ended = True
+                series.ended_at = self.now if series.ended_at is None else series.ended_at
         for rule, labels, alert in list(self._all()):
             if rule.form not in {"metric", "ratio"} or self._source_of(rule) is not source:
                 continue
-            if not all(series.ended for series in self._series(rule, labels)):
+            if not all(series.ended_at is not None for series in self._series(rule, labels)):
                 alert.ended_at = None
                 continue
             if alert.state == "firing":
@@ -351,7 +363,9 @@ class Model:
             failing = self._failing(self._source_of(rule))
             alert.be_silent(self._silent_since(rule), self.now, failing=failing)
             return
-        ended = rule.form in {"metric", "ratio"} and all(series.ended for series in self._series(rule, labels))
+        ended = rule.form in {"metric", "ratio"} and all(
+            series.ended_at is not None for series in self._series(rule, labels)
+        )
         alert.ended_at = alert.ended_at if ended else None
         if alert.ended_at is None or self.now - alert.ended_at < ENDED_AFTER:
             alert.step(self._answer(rule, labels), self.now)

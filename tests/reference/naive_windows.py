@@ -14,22 +14,23 @@ from triggers.base import Kind
 
 
 class Point(NamedTuple):
-    """One sample, and how much older than the newest instant of any window it was when it came."""
+    """One sample, how much older than the newest instant of any window it was when it came, and when it came."""
 
     at: Instant
     value: float
     late: int = 0
+    arrived: Instant = 0
 
 
 @dataclass
 class Series:
-    """Every sample of one metric and label set, in order of time. `ended`: missing from a successful poll (S6)."""
+    """Every sample of one metric and label set, in order of time. `ended_at`: missing from a successful poll (S6)."""
 
     metric: str
     labels: Labels
     kind: Kind
     points: list[Point] = field(default_factory=list)
-    ended: bool = False
+    ended_at: Instant | None = None
 
     def put(self, point: Point) -> bool:
         """Put a point in its place; the first one for an instant stays."""
@@ -38,14 +39,19 @@ class Series:
         self.points = sorted([*self.points, point])
         return True
 
+    def shift(self, delta: int) -> None:
+        """Every instant moves."""
+        self.points = [point._replace(at=point.at + delta, arrived=point.arrived + delta) for point in self.points]
+        self.ended_at = None if self.ended_at is None else self.ended_at + delta
+
     def of(self, over: int) -> Series:
         """The part that came in time for windows of this length (S2): what is beyond one never was in it."""
-        return Series(self.metric, self.labels, self.kind, [p for p in self.points if p.late < over], self.ended)
+        return Series(self.metric, self.labels, self.kind, [p for p in self.points if p.late < over], self.ended_at)
 
     def within(self, start: Instant, end: Instant) -> Series:
         """The part in `(start, end]` (S2)."""
         points = [point for point in self.points if start < point.at <= end]
-        return Series(self.metric, self.labels, self.kind, points, self.ended)
+        return Series(self.metric, self.labels, self.kind, points, self.ended_at)
 
     @property
     def values(self) -> list[float]:
@@ -109,7 +115,7 @@ def reduced(rule: NaiveRule, windows: Sequence[Series]) -> float | None:
         assert total is not None
         assert rule.over is not None
         return total if rule.reduce == "increase" else total / (rule.over / 1000)
-    newest = [window.values[-1] for window in windows if not window.ended]
+    newest = [window.values[-1] for window in windows if window.ended_at is None]
     if not newest:
         return None
     return _AGGREGATES[rule.aggregate or "max"](newest)
