@@ -240,8 +240,8 @@ class Engine(Evaluator):
     ) -> list[Transition]:
         """Swap the rules, and the sources where given.
 
-        Rules whose definition and whose sources are unchanged keep windows and states. The alerts of those that are
-        gone resolve as `rule removed`, of those that changed as `rule changed`. `history` fills the windows of new rules.
+        Rules whose definition and sources are unchanged keep windows and states. The alerts of those that are gone
+        resolve as `rule removed`, the others as `rule changed`. `history` fills the windows of new rules.
         """
         out = self.advance(now)
         before, old_plans = self._watches, {name: watch.plan for name, watch in self._watches.items()}

@@ -152,15 +152,9 @@ def _brute(reduce, values):
         return ordered[low] * (1 - (rank - low)) + ordered[min(low + 1, len(values) - 1)] * (rank - low)
     if reduce.of_counter:
         return sum(new - old if new >= old else new for old, new in pairwise(values))
-    plain = {
-        "last": lambda v: v[-1],
-        "avg": lambda v: sum(v) / len(v),
-        "count": len,
-        "sum": sum,
-        "min": min,
-        "max": max,
-    }
-    return plain[reduce.value](values)
+    if reduce in {Reduce.LAST, Reduce.AVG}:
+        return values[-1] if reduce is Reduce.LAST else sum(values) / len(values)
+    return float({"count": len(values), "sum": sum(values), "min": min(values), "max": max(values)}[reduce.value])
 
 
 RULES = {
