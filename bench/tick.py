@@ -1,9 +1,9 @@
 """One tick of the engine: keyed samples in, alerts out; three rules (mean, hold, ratio by label), 10 to 100 000 series.
 
 Each rule looks at N series: the mean and the hold at the same N gauges, the ratio at N/2 error and N/2 request
-counters; so a tick brings 2 N samples and answers 3 N questions. A tick is `Engine.feed` of one complete poll, a list of
-`Sample`; making the list is the source's work and not counted. Each size runs in a process of its own, so that memory
-is its own.
+counters; so a tick brings 2 N samples and answers 3 N questions. A tick is `Engine.feed` of one complete poll, a list
+of `Sample`; making the list is the source's work and not counted. Each size runs in a process of its own, so that
+memory is its own.
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ class BlockWatch(Tally):
         self.soonest: Instant | None = None
         """When the first of the groups whose answer changed last turns stale."""
         self._free: list[int] = []
+        self._has_new = False
+        """Whether a series came since the clock was set: it may turn stale before all others."""
 
     # ---------------------------------------------------------------------------------------- series and groups
 
@@ -88,6 +90,7 @@ class BlockWatch(Tally):
         slot = side.add(series, group, self.over_ms(series.source))
         assert not self._alone or slot == group
         self.members[group] += 1
+        self._has_new = True
         self.living[group] += side.is_main and series.ended_at is None
         labels = self.plan.alert_labels(self.keys[group])
         if side.is_main and labels in self.orphans:
@@ -122,6 +125,7 @@ class BlockWatch(Tally):
         side = self.sides[role]
         slots = slots[side.ended[slots] != ended]
         side.ended[slots] = ended
+        self._has_new |= not ended
         if not side.is_main or not len(slots):
             return []
         groups = side.group[slots]
@@ -239,7 +243,10 @@ class BlockWatch(Tally):
 
     def clock_floor(self) -> Instant | None:
         """An instant before which no group turns stale that is not: cheap, and checked when it comes."""
-        return self.soonest if self.clock.due_at is not None else self.clock_deadline()
+        if self.clock.due_at is None or self._has_new:
+            self._has_new = False
+            return self.clock_deadline()
+        return self.soonest
 
     def adopt(self, labels: Labels) -> Group:
         """A group without a number, for an alert from before a restart whose series have not come back (S8)."""

@@ -210,6 +210,11 @@ class JoinWatch(Watch):
     def __init__(self, plan: Plan, parts: list[Watch]) -> None:
         super().__init__(plan)
         self.parts = parts
+        self._said: dict[tuple[str, tuple[str, ...]], _Said] = {}
+
+    def begin(self) -> None:
+        """The parts may say something else now."""
+        self._said.clear()
 
     def is_alive(self, group: Group) -> bool:
         """Always."""
@@ -232,8 +237,14 @@ class JoinWatch(Watch):
 
     def truths(self, key: Labels) -> dict[str, bool | None]:
         """What each part says for a label set: firing if any of its alerts that agree with the labels is."""
-        wanted = dict(key)
-        return {part.plan.name: _kleene_any(part.alerts.values(), wanted) for part in self.parts}
+        names = tuple(name for name, _ in key)
+        found: dict[str, bool | None] = {}
+        for part in self.parts:
+            where = (part.plan.name, names)
+            if where not in self._said:
+                self._said[where] = _Said(part.alerts.values(), names)
+            found[part.plan.name] = self._said[where].about(key)
+        return found
 
     def read(self, group: Group, now: Instant) -> Reading:
         """True, false or unknown of all parts together; the value is how many fire."""
@@ -252,12 +263,29 @@ class JoinWatch(Watch):
         return {"value": group.value, "parts": {name: words[t] for name, t in self.truths(group.key).items()}}
 
 
-def _kleene_any(alerts: Iterable[Alert], wanted: dict[str, str]) -> bool | None:
-    unknown = False
-    for alert in alerts:
-        if all(wanted.get(name, value) == value for name, value in alert.labels):
-            truth = alert.truth
-            if truth:
-                return True
-            unknown = unknown or truth is None
-    return None if unknown else False
+class _Said:
+    """What a part's alerts say, by their values of some labels: found once, however many label sets ask."""
+
+    def __init__(self, alerts: Iterable[Alert], names: tuple[str, ...]) -> None:
+        self._by_values: dict[Labels, bool | None] = {}
+        self._loose: list[Alert] = []
+        """Alerts that lack one of the labels: they agree with any value of it."""
+        for alert in alerts:
+            mine = tuple(pair for pair in alert.labels if pair[0] in names)
+            if len(mine) < len(names):
+                self._loose.append(alert)
+            else:
+                self._by_values[mine] = _either(self._by_values.get(mine, False), alert.truth)
+
+    def about(self, key: Labels) -> bool | None:
+        """Kleene's or over the alerts that agree with these labels."""
+        wanted = dict(key)
+        found = self._by_values.get(key, False)
+        for alert in self._loose:
+            if all(wanted.get(name, value) == value for name, value in alert.labels):
+                found = _either(found, alert.truth)
+        return found
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:  # noqa: FBT001 (three values of Kleene's logic)
+    return True if one or other else None if one is None or other is None else False

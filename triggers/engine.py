@@ -169,6 +169,8 @@ class Engine(Evaluator):
             watch.adopt(alert.labels)
         elif (group := watch.group_of_alert(alert.labels)) is not None:
             group.alert = watch.orphans.pop(alert.labels)
+        elif alert.ended_at is not None:
+            watch.adopt(alert.labels)  # its ten minutes run on
 
     def _take_over_other(self, state: AlertState, out: list[Transition]) -> None:
         """The state of a source that was blind, or of a rule that is no more."""

@@ -185,6 +185,7 @@ class Evaluator(Flight):
         for watch in self._watches.values():
             if not isinstance(watch, JoinWatch):
                 continue
+            watch.begin()
             keys = watch.label_keys() if self._joins_due else ()
             groups = [watch.group_for(key) for key in keys] or list(due.get(watch, ()))
             for group in groups:

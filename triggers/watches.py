@@ -152,8 +152,11 @@ class Watch:
     def join(self, series: Series, role: int) -> None:
         """A series that the rule selects has come."""
         sink = self.sink(series, role)
-        sink.group.living += sink.freshens and series.ended_at is None
         series.sinks.append(sink)
+        if sink.freshens and series.ended_at is None:
+            sink.group.living += 1
+            if sink.group.alert is not None:
+                sink.group.alert.ended_at = None
 
     def leave(self, sink: Sink) -> None:
         """A series is forgotten: so are its samples, and a group without series."""

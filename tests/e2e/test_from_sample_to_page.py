@@ -135,7 +135,8 @@ def test_with_no_receiver_the_page_is_in_the_terminal_and_in_the_file(
     with running(write(small(product)), tmp_path / "state") as daemon:
         product.status = 503
         open_incident(daemon)
-        eventually(lambda: (tmp_path / "state" / "pages.log").exists(), what="pages.log")
+        pages = tmp_path / "state" / "pages.log"
+        eventually(pages.exists, what="pages.log")
         eventually(lambda: "endpoint-down" in daemon.output(), what="the page on the terminal")
         assert daemon.get("/api/v1/status")["unreachable"]
         doctor = daemon.cli("doctor")

@@ -125,6 +125,14 @@ class Model:
                 alert.unknown_since = self.now
         for source in self.sources:
             self._recall(source, [batch for batch in kept if batch.source == source.name])
+        told = {(sample.metric, sample.labels) for batch in kept for sample in batch.samples}
+        for rule, labels, alert in list(self._all()):
+            if (
+                rule.form == "event"
+                and alert.says_nothing
+                and not told & {one.key for one in self._series(rule, labels)}
+            ):
+                del self.alerts[rule.name, labels]  # nothing is kept that speaks of it
         self.now += down
         for rule, labels, _ in list(self._all()):
             if rule.form in {"event", "absent"}:

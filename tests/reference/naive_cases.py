@@ -272,13 +272,14 @@ class Bringer:
             self.last_at[metric, labels] = at
 
     def _event(self, metric: str, labels: Labels, number: int, what: int, now: Instant) -> Iterator[Sample]:
-        """Rare, sometimes seen twice, sometimes late."""
+        """Rare, sometimes late, sometimes told again."""
         if what < 26:
             return
-        if what != 27:
+        key = (metric, labels)
+        if what != 27 or key not in self.last_at:
             self.events += 1
-        late = GRID_MS if what == 28 else 0
-        yield Sample(metric, labels, 1.0, now - late, id=f"e{self.events}", text=f"exit {number}")
+            self.last_at[key] = now - (GRID_MS if what == 28 else 0)
+        yield Sample(metric, labels, 1.0, self.last_at[key], id=f"e{self.events}", text=f"exit {number}")
 
     def _value(self, key: tuple[str, Labels], kind: Kind, number: int, *, reset: bool) -> float:
         if kind is not Kind.COUNTER:

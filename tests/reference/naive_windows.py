@@ -32,6 +32,11 @@ class Series:
     points: list[Point] = field(default_factory=list)
     ended_at: Instant | None = None
 
+    @property
+    def key(self) -> tuple[str, Labels]:
+        """Its metric and labels."""
+        return (self.metric, self.labels)
+
     def put(self, point: Point) -> bool:
         """Put a point in its place; the first one for an instant stays."""
         if any(have.at == point.at for have in self.points):

@@ -38,11 +38,11 @@ def _samples(series: AllSeries) -> list[Sample]:
 def active_alerts(bodies: Mapping[str, Mapping[str, Any]], series: AllSeries, step_ms: int, steps: int) -> list[Active]:
     """Every alert that is pending or firing at 0, step, ..., by the engine evaluated at those instants only.
 
-    The episodes that `replay` tells are checked against the same steps on the way.
+    `options` go to the engine. The episodes that `replay` tells are checked against the same steps on the way.
     """
     rules = {name: RuleConfig.model_validate(body) for name, body in bodies.items()}
     samples = _samples(series)
-    engine = Engine(rules, [SOURCE], now=0, stepped=True)
+    engine = Engine(rules, [SOURCE], now=0, stepped=True, **options)
     found: list[Active] = []
     waiting = sorted(samples, key=lambda sample: sample.at)
     for now in range(0, steps * step_ms, step_ms):

@@ -38,12 +38,13 @@ def _complaint(program: Path, case: prometheus.Case, active: Sequence[prometheus
         return prometheus.complaint(program, case, active, Path(directory))
 
 
+@pytest.mark.parametrize("options", [{}, {"blocks_from": 1}], ids=["lists", "columns"])
 @given(series=all_series(), rules=all_rules(RULES), step_ms=st.sampled_from(STEPS_MS))
-@oracle(25)
-def test_S5_and_S10_as_prometheus(promtool: Path, series: AllSeries, rules: Drawings, step_ms: int) -> None:
+@oracle(12)
+def test_S5_and_S10_as_prometheus(promtool: Path, options, series: AllSeries, rules: Drawings, step_ms: int) -> None:
     """Which alerts are pending and firing, and since when, is at each step what Prometheus says."""
     case = _case(rules, series, step_ms)
-    active = active_alerts({name: drawn.body for name, drawn in rules.items()}, series, step_ms, case.steps)
+    active = active_alerts({name: drawn.body for name, drawn in rules.items()}, series, step_ms, case.steps, **options)
     complaint = _complaint(promtool, case, active)
     assert not complaint, f"{complaint}\n{case}"
 

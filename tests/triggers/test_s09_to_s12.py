@@ -130,7 +130,7 @@ def test_explain_gives_samples_window_and_arithmetic(options):
 VALUES = st.integers(-64, 64).map(lambda n: n / 8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(list(Reduce)), st.lists(st.tuples(st.integers(0, 40), VALUES), max_size=40))
 def test_windows_agree_with_brute_force(reduce, points):
     """Every reducer says what looking at all samples again would, exactly for dyadic values."""
@@ -170,7 +170,7 @@ POLLS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(POLLS, st.booleans())
 def test_columns_decide_as_lists_do(polls, complete):
     """The same samples bring the same transitions whichever way a rule runs, and whenever it changes over."""
