@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "backtest": ("daemon.commands.backtest", "What the configuration would have done over recorded samples."),
     "reload": ("daemon.commands.admin", "Read the configuration again, whole or not at all."),
     "doctor": ("daemon.commands.admin", "What a person could put right."),
+    "test-page": ("daemon.commands.admin", "Send everyone a test message."),
     "backup-state": ("daemon.commands.admin", "Save a checked copy of the state."),
     "audit": ("daemon.commands.admin", "Check that the chain of events is whole."),
     "completion": ("daemon.commands.completion", "Shell completion for bash, zsh or fish."),

@@ -37,9 +37,9 @@ class SystemClock:
         """How far the system's clock is ahead of this one: about 0 unless someone set it."""
         return time.time_ns() // 1_000_000 - self.now()
 
-    def follow(self) -> int:
-        """Take the system's time up again; returns the milliseconds that this clock moved by."""
-        moved = self.drift_ms()
+    def follow(self, by_ms: int | None = None) -> int:
+        """Take the system's time up again, or `by_ms` of it; returns the milliseconds that this clock moved by."""
+        moved = self.drift_ms() if by_ms is None else by_ms
         self._origin_ms += moved
         return moved
 

@@ -53,14 +53,19 @@ class Loop:
         *,
         on_messages: Callable[[], None],
         on_turn: Callable[[], None],
+        on_clock_set: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = engine
         self.trouble: StoreError | None = None
         self.trouble_since: Instant | None = None
         self.last_turn_at: Instant = clock.now()
+        self.first_answer = asyncio.Event()
+        """A source has answered, or its poll has failed: from then on it is known how things are."""
         self.first_evaluation = asyncio.Event()
         self._store, self._clock, self._telemetry, self._loaded = store, clock, telemetry, loaded
-        self._on_messages, self._on_turn = on_messages, on_turn
+        self._on_messages, self._on_turn, self._on_clock_set = on_messages, on_turn, on_clock_set
+        self._stopping = False
+        self._drift_known_ms = 0
         self._wake = asyncio.Event()
         self._batches: list[Batch] = []
         self._transitions: list[Transition] = []
@@ -80,6 +85,7 @@ class Loop:
         del self._batches[:-_MOST_BATCHES_WAITING]
         if self._flush_at is None:
             self._flush_at = batch.at + FLUSH_MS
+        self.first_answer.set()
         if not batch.failed:
             self.first_evaluation.set()
         if decided or self._next_at() < self._planned_at:
@@ -99,9 +105,14 @@ class Loop:
         """What is decided and not yet on disk."""
         return list(self._transitions)
 
+    def stop(self) -> None:
+        """End `run` after the turn that is under way: a change that is on its way to disk is never abandoned."""
+        self._stopping = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Turn until cancelled. An error in one turn is reported and the next one is tried."""
-        while True:
+        """Turn until stopped. An error in one turn is reported and the next one is tried."""
+        while not self._stopping:
             self._wake.clear()
             try:
                 await self._turn()
@@ -110,7 +121,11 @@ class Loop:
                 log.exception("a turn of the evaluating loop failed")
                 self._planned_at = self._clock.now() + _RETRY_MS
             else:
+                self.last_turn_at = self._clock.now()
+                self._telemetry.turn_at.set(self.last_turn_at / 1000)
                 self._on_turn()
+            if self._stopping:
+                return
             delay_ms = self._planned_at - self._clock.now()
             try:
                 async with asyncio.timeout(max(0.0, delay_ms / 1000)):
@@ -124,9 +139,8 @@ class Loop:
             await self._commit(self._clock.now())
 
     async def _turn(self) -> None:
-        self._follow_the_clock()
-        now = self.last_turn_at = self._clock.now()
-        self._telemetry.turn_at.set(now / 1000)
+        await self._follow_the_clock()
+        now = self._clock.now()
         self._decided(self.engine.advance(now))
         if self._has_work(now):
             await self._commit(now)
@@ -156,8 +170,11 @@ class Loop:
             began = time.perf_counter()
             try:
                 outcome = await self._store.write(lambda tx: self._change(tx, batches, transitions, now))
-            except StoreError as err:
+            except Exception as err:
+                # A fault of ours in writing it down is as bad as a full disk: nothing decided is thrown away for it,
+                # and people are told directly (daemon.emergency).
                 self._batches[:0], self._transitions[:0] = batches, transitions
+                del self._batches[:-_MOST_BATCHES_WAITING]
                 self._flush_at, self._due_at = flush_at, due_at
                 self._in_trouble(err, now)
                 return
@@ -186,30 +203,59 @@ class Loop:
                 messages.prepare()
         self._transitions.extend(transitions)
 
-    def _in_trouble(self, err: StoreError, now: Instant) -> None:
+    def _in_trouble(self, err: Exception, now: Instant) -> None:
+        ours = not isinstance(err, StoreError)
         self._telemetry.store_errors.inc()
         self._retry_at = now + _RETRY_MS
         if self.trouble is None:
             self.trouble_since = now
-            log.error("the state cannot be written; watching goes on, and it is tried again every second", why=str(err))
-        self.trouble = err
+            log.error(
+                "the state cannot be written; watching goes on, and it is tried again every second",
+                why=str(err),
+                exc_info=err if ours else None,
+            )
+        if ours:
+            self._telemetry.faults.labels("loop").inc()
+        self.trouble = err if isinstance(err, StoreError) else StoreError("io", f"{type(err).__name__}: {err}")
 
     def _out_of_trouble(self) -> None:
         if self.trouble is not None and self.trouble_since is not None:
             log.info("the state can be written again", after=format_duration(self._clock.now() - self.trouble_since))
         self.trouble = self.trouble_since = None
 
-    def _follow_the_clock(self) -> None:
-        if abs(self._clock.drift_ms()) < _STEP_MS:
+    async def _follow_the_clock(self) -> None:
+        """Take the system's time up once it was set: the store first, and memory only when the store has moved.
+
+        A store in trouble makes this wait; nothing is lost by that, since our clock goes on by itself.
+        """
+        moved = self._clock.drift_ms()
+        if abs(moved - self._drift_known_ms) >= _STEP_MS:
+            self._drift_known_ms = moved
+            self._on_clock_set()
+        if abs(moved) < _STEP_MS or self.trouble:
             return
-        moved = self._clock.follow()
+        if self._transitions:  # they were decided by the old time, and are written by it
+            await self._commit(self._clock.now())
+            if self._transitions or self.trouble:
+                return
+        now = self._clock.now() + moved
+        states = [state.shifted(moved) for state in self.engine.snapshot_alerts()]
+        try:
+            self._store.write_now(lambda tx: _move(tx, moved, states, now))
+        except StoreError as err:
+            self._in_trouble(err, self._clock.now())
+            return
+        self._clock.follow(moved)
         self.engine.shift(moved)
+        self._batches = [_moved(batch, moved) for batch in self._batches]
+        self._flush_at, self._due_at, self._drift_known_ms = now, 0, 0
         self._telemetry.clock_steps.inc()
-        self._due_at = 0
         log.warning("the system's clock was set; holds and windows move with it", by=format_duration(moved))
-        now = self._clock.now()
-        states = self.engine.snapshot_alerts()
-        self._store.write_now(lambda tx: _move(tx, moved, states, now))
+
+
+def _moved(batch: Batch, by_ms: int) -> Batch:
+    samples = [sample._replace(at=sample.at + by_ms) for sample in batch.samples]
+    return batch._replace(at=batch.at + by_ms, samples=samples)
 
 
 def _move(tx: sqlite3.Connection, moved_ms: int, states: Sequence[AlertState], now: Instant) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from daemon import audit, doctor, incidents, rota, status, tokens, views
+from daemon import audit, doctor, incidents, messages, outbox, rota, status, tokens, views
+from daemon.configuration.people import Target
 from daemon.incidents import IncidentError
+from daemon.reach import local_ways, resolve
 from daemon.store import StoreError
 from daemon.web.operations import Identity, OperationError
 from daemon.web.reading import nearest
@@ -231,6 +233,33 @@ class DaemonOperations:
 
     async def reload(self, *, by: str) -> views.ReloadView:
         return await self._daemon.reloading.reload(by=by)
+
+    async def test_page(self, *, by: str) -> Sequence[views.DeliveryView]:
+        config, now = self._daemon.config, self._daemon.clock.now()
+        targets = [Target("person", key) for key in config.people]
+        targets += [Target("receiver", name) for name in config.receivers]
+        ways = resolve(config, targets, now).ways or local_ways(config)
+        key = f"test-{now}"
+
+        def change(tx: sqlite3.Connection) -> list[dict[str, Any]]:
+            for way in ways:
+                message = messages.test(config=config, locale=way.locale, now=now, key=key)
+                outbox.enqueue(
+                    tx,
+                    key=key,
+                    receiver=way.receiver,
+                    address=way.address,
+                    incident=None,
+                    kind=message.kind,
+                    message=message,
+                    now=now,
+                )
+            audit.record(tx, at=now, kind="test-page", actor=by, receivers=[way.receiver for way in ways])
+            return [dict(row) for row in outbox.with_key(tx, key)]
+
+        queued = await self._write(change)
+        self._daemon.outbox.wake()
+        return [views.DeliveryView.model_validate(row) for row in queued]
 
     async def backup(self, *, by: str) -> Path:
         now, store = self._daemon.clock.now(), self._daemon.store

@@ -62,7 +62,7 @@ class Scheduler:
         self._deliver = deliver
         self._aps = AsyncIOScheduler(timezone="UTC")
         self._sources: dict[str, Source] = {}
-        self._asking: set[str] = set()
+        self._asking: dict[str, Source] = {}
         self._first: set[asyncio.Task[None]] = set()
         self._not_before: dict[str, float] = {}
         self.brought: Counter[str] = Counter()
@@ -104,10 +104,21 @@ class Scheduler:
         for name in [n for n, old in self._sources.items() if wanted.get(n) != old]:
             self._aps.remove_job(f"poll:{name}")
             del self._sources[name]
+            # What it asked for (Retry-After), and a poll of it that is still under way, do not hold up its successor.
+            self._not_before.pop(name, None)
         for name, source in wanted.items():
             if name not in self._sources:
                 self._sources[name] = source
                 self._begin(source)
+
+    def realign(self) -> None:
+        """The system's clock, by which APScheduler counts, was set: every interval begins anew at this instant.
+
+        Otherwise nothing would be asked until a clock that was set back has come to where it was.
+        """
+        for job in self._aps.get_jobs():
+            old = job.trigger
+            job.reschedule(IntervalTrigger(seconds=old.interval.total_seconds(), jitter=old.jitter))
 
     def _begin(self, source: Source) -> None:
         every_ms = source.config.every
@@ -129,17 +140,25 @@ class Scheduler:
 
     async def _poll(self, name: str) -> None:
         source = self._sources.get(name)
-        if source is None or name in self._asking:
+        if source is None or self._asking.get(name) is source:
             return
         if self._clock.monotonic() < self._not_before.get(name, 0.0):
             return
-        self._asking.add(name)
+        self._asking[name] = source
         try:
             batch = await self._ask(source)
         finally:
-            self._asking.discard(name)
+            if self._asking.get(name) is source:
+                del self._asking[name]
         if self._sources.get(name) is source:
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: Batch) -> None:
+        try:
             self._deliver(batch)
+        except Exception:
+            self._telemetry.faults.labels("engine").inc()
+            log.exception("what a source brought could not be evaluated", source=batch.source)
 
     async def _ask(self, source: Source) -> Batch:
         began = time.perf_counter()
@@ -150,7 +169,7 @@ class Scheduler:
                 samples = labelled(await source.module.poll(source.config, source.context), source.config.labels)
         except PollError as err:
             failed = redactor.text(err.reason)
-            if err.retry_after_s:
+            if err.retry_after_s and self._sources.get(source.name) is source:
                 self._not_before[source.name] = self._clock.monotonic() + err.retry_after_s
         except TimeoutError:
             failed = f"no answer within {format_duration(source.deadline_ms())}"

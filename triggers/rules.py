@@ -267,7 +267,7 @@ class RuleConfig(BaseModel):
         if given[0] == "metric":
             self._check_window()
         if given[0] == "absent" and not self.hold:
-            raise PydanticCustomError("absent", "absent wants for: how long nothing may come, like for: 10m")
+            raise PydanticCustomError("absent_for", "absent wants for: how long nothing may come, like for: 10m")
         return self
 
     def _check_fields(self, condition: str) -> None:
@@ -284,7 +284,7 @@ class RuleConfig(BaseModel):
             return
         limit, back = (self.above, self.clear.below) if self.above else (self.below, self.clear.above)
         if back is None or limit is None:
-            raise PydanticCustomError("clear", "clear is on the other side: above goes with clear: {{below: …}}")
+            raise PydanticCustomError("clear", "clear is on the other side: above goes with clear: {below: …}")
         if limit.unit == back.unit and ((back.number > limit.number) if self.above else (back.number < limit.number)):
             raise PydanticCustomError(
                 "clear", "clear at {back} is already past the limit {limit}", {"back": back.text, "limit": limit.text}

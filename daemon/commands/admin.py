@@ -91,6 +91,17 @@ def doctor(session: Session) -> int:
     return 0 if data["ok"] else EXIT_NO
 
 
+@click.command("test-page")
+@with_session
+def test_page(session: Session) -> None:
+    """Send a test message to every person and every receiver; what becomes of it, `doctor` and the API tell."""
+    from daemon import views
+    from daemon.render.lists import queued
+
+    client = session.client()
+    session.show(client.post("/api/v1/test-page"), views.Deliveries, queued, client)
+
+
 @click.command("backup-state")
 @click.argument("target", metavar="TARGET", type=click.Path(dir_okay=False))
 @with_session

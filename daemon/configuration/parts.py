@@ -132,10 +132,21 @@ def _settled(parts: Parts, model: type[M], path: Path, wrap: Any) -> M | None:
             return entry
         lacking = next((c for c in found if c.absent), None)
         if lacking is None or any(not c.absent for c in found):
-            _note(parts, (), [c for c in found if not c.absent])
-            return None
+            wrong = [c for c in found if not c.absent]
+            _note(parts, (), wrong)
+            return _without_unknown(parts, model, path, wrap, wrong)
         _leave_out(parts, lacking)
     return None
+
+
+def _without_unknown(parts: Parts, model: type[M], path: Path, wrap: Any, wrong: Sequence[Complaint]) -> M | None:
+    """The entry as it would be without its unknown keys, so that what it refers to is checked in the same run."""
+    root = parts.document.root
+    for complaint in wrong:
+        if not complaint.key:
+            return None
+        root = root.without(complaint.path)
+    return validated(model, wrap(_at(root, path)), parts.environ)[0]
 
 
 def _leave_out(parts: Parts, lacking: Complaint) -> None:

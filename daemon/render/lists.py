@@ -6,7 +6,7 @@ import json
 
 from daemon import views
 from daemon.render import units
-from daemon.render.incident import checklist_items
+from daemon.render.incident import checklist_items, delivery_row
 from daemon.render.screen import Look, Page, Part
 from daemon.render.status import oncall_row, rule_row
 from daemon.render.symbols import LEVEL, alert_mark, labels
@@ -131,6 +131,14 @@ def reload(view: views.ReloadView, look: Look) -> str:
     page.line(Part("✖ ", "bad"), look.word("reload.refused", digest=view.digest[:12]))
     for problem in view.problems:
         page.line(look.say(problem), indent=2)
+    return page.text()
+
+
+def queued(view: views.Deliveries, look: Look) -> str:
+    """Which messages were queued, to whom."""
+    page = Page(look)
+    page.line(look.word("queued", count=len(view.deliveries)))
+    page.table(delivery_row(delivery, look) for delivery in view.deliveries)
     return page.text()
 
 

@@ -156,6 +156,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "doctor.verdict": "{count} checks: {failed} failed, {warned} with a warning",
     "reload.ok": "the configuration is in force ({digest})",
     "reload.refused": "refused; the configuration {digest} stays in force",
+    "queued": "{count} test messages are on their way",
     "audit.whole": "the chain of {count} events is whole",
     "audit.broken": "the chain of events is broken; {count} were read",
     "check.ok": "{path} is right: {rules}, {sources}",

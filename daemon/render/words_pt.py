@@ -156,6 +156,7 @@ PORTUGUESE: Final[Mapping[str, str]] = {
     "doctor.verdict": "{count} verificações: {failed} com falha, {warned} com aviso",
     "reload.ok": "a configuração está valendo ({digest})",
     "reload.refused": "recusada; a configuração {digest} continua valendo",
+    "queued": "{count} mensagens de teste estão a caminho",
     "audit.whole": "a cadeia de {count} eventos está inteira",
     "audit.broken": "a cadeia de eventos está quebrada; {count} foram lidos",
     "check.ok": "{path} está certa: {rules}, {sources}",

@@ -27,7 +27,7 @@ class IncidentSummary(View):
     resolved_at: At | None = None
     closed_at: At | None = None
     reopened: int = Field(0, description="how many times it was reopened")
-    observe: bool = Field(False, description="opened in mode observe: nothing was sent or done")
+    observe: bool = Field(False, description="opened in mode observe: people were told, nothing was done")
 
 
 class IncidentAlert(View):

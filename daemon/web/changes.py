@@ -68,6 +68,10 @@ async def _reload(call: Call) -> views.ReloadView:
     return await call.operations.reload(by=call.by)
 
 
+async def _test_page(call: Call) -> views.Deliveries:
+    return views.Deliveries(deliveries=tuple(await call.operations.test_page(by=call.by)))
+
+
 async def _backup(call: Call) -> Response:
     """The copy is sent, not written where a request says: input from outside never becomes a path."""
     path = await call.operations.backup(by=call.by)
@@ -113,5 +117,6 @@ CHANGES: Final = (
     Endpoint("POST", f"{_V1}/tokens", "Make a token.", "admin", views.NewToken, _create_token, TokenBody, 201),
     Endpoint("POST", f"{_V1}/tokens/{{name}}/revoke", "End a token at once.", "admin", views.TokenView, _revoke_token),
     Endpoint("POST", f"{_V1}/reload", "Read the configuration again.", "admin", views.ReloadView, _reload),
+    Endpoint("POST", f"{_V1}/test-page", "Send everyone a test.", "admin", views.Deliveries, _test_page),
     Endpoint("POST", f"{_V1}/backup", "A checked copy of the state.", "admin", "application/vnd.sqlite3", _backup),
 )

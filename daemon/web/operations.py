@@ -141,5 +141,8 @@ class Operations(Protocol):
     async def reload(self, *, by: str) -> views.ReloadView:
         """Reads the configuration again: taken up whole, or not at all (`ok` is false and `problems` say why)."""
 
+    async def test_page(self, *, by: str) -> Sequence[views.DeliveryView]:
+        """Queues a test message to every person's every contact and every receiver: to be tried before 3 a.m."""
+
     async def backup(self, *, by: str) -> Path:
         """A checked copy of the state in a private file of its own, which the web sends and then removes."""

@@ -183,6 +183,9 @@ class MemoryOperations:
     async def reload(self, *, by: str) -> views.ReloadView:
         return self.reloaded
 
+    async def test_page(self, *, by: str) -> Sequence[views.DeliveryView]:
+        return [views.DeliveryView(id=1, receiver="mail", kind="test", state="queued", created_at=NOW)]
+
     async def backup(self, *, by: str) -> Path:
         path = self.scratch / f"copy-{secrets.token_hex(4)}"
         path.write_bytes(b"SQLite format 3\0" + bytes(600_000))

@@ -85,6 +85,7 @@ CHANGING = [
     ["resolve", "1", "--reason", "a drill"],
     ["checklist", "1", "data-whole", "yes"],
     ["reload"],
+    ["test-page"],
 ]
 
 

@@ -173,3 +173,15 @@ def test_a_termination_ends_in_order_and_the_next_start_goes_on(product: Product
     told = daemon.cli("status")
     assert told.returncode == 3
     assert told.stderr.startswith("recuo: ")
+
+
+def test_a_test_page_reaches_everyone(product: Product, mailbox: Mailbox, write: Write, tmp_path: Path) -> None:
+    """`recuo test-page` sends a message marked as a test to every person and every receiver, and opens no incident."""
+    with running(write(small(product, mailbox)), tmp_path / "state") as daemon:
+        done = daemon.cli("test-page", "--json")
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads(done.stdout)["deliveries"]) == 3
+        eventually(lambda: len(mailbox.messages) == 3, what="three messages")
+        assert sorted(recipients(mailbox)) == ["ana@example.org", "rui@example.org", "team@example.org"]
+        assert all(subject(envelope).startswith("[test]") for envelope in mailbox.messages)
+        assert incidents(daemon) == []
