@@ -23,13 +23,13 @@ from daemon.context import PluginContext, Threads
 from daemon.discovery import announce, withdraw
 from daemon.heartbeat import Heartbeat
 from daemon.language import say
-from daemon.loop import Loop
+from daemon.loop import STUCK_MS, Loop
 from daemon.outbox import Outbox, Result
 from daemon.redact import redactor
 from daemon.reloading import Reloading
 from daemon.scheduler import Scheduler
-from daemon.serve import ServeError, bind, is_loopback, server, url_of
-from daemon.store import Store, StoreError
+from daemon.serve import ServeError, bind, is_loopback, parse_listen, server, url_of
+from daemon.store import Store, StoreError, backup
 from daemon.systemd import Systemd
 from daemon.telemetry import Telemetry
 from recuo.values import Instant
@@ -70,6 +70,8 @@ class Daemon:
         self._server: uvicorn.Server | None = None
         self._contexts: dict[tuple[str, str], PluginContext] = {}
         self._stopping = asyncio.Event()
+        self._ready = False
+        self._reloads: set[asyncio.Task[Any]] = set()
         self.reloading = Reloading(self, loaded, reread)
         self.engine, decided = watching.restored(loaded, store, clock.now())
         self.loop = Loop(
@@ -80,6 +82,7 @@ class Daemon:
             lambda: self.loaded,
             on_messages=self._messages_may_wait,
             on_turn=self._turned,
+            on_clock_set=self._clock_set,
         )
         self.loop.decided(decided)
         self.scheduler = Scheduler(clock, self.telemetry, self.loop.deliver)
@@ -124,15 +127,25 @@ class Daemon:
         try:
             stopped = asyncio.create_task(self._stopping.wait())
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopped}:
-                task.result()
-            return EXIT_DONE
+            return self._verdict(done - {stopped})
         finally:
             await self._end(tasks)
+
+    def _verdict(self, ended: set[asyncio.Task[Any]]) -> int:
+        """No part ends by itself: where one did, the daemon ends too, so that whoever started it does so again."""
+        for task in ended:
+            name, why = task.get_name(), task.exception()
+            log.error("a part of the daemon ended, and the daemon with it", part=name, exc_info=why)
+        return EXIT_NO if ended else EXIT_DONE
 
     def stop(self) -> None:
         """End soon, in order."""
         self._stopping.set()
+
+    @property
+    def in_service(self) -> bool:
+        """Whether the service manager has been told that start-up is over, and not yet that the end has begun."""
+        return self._ready and not self._stopping.is_set()
 
     def _begin(self) -> list[asyncio.Task[Any]]:
         self.scheduler.start()
@@ -150,13 +163,18 @@ class Daemon:
         if self.config.sources:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.loop.first_evaluation.wait(), _FIRST_EVALUATION_S)
-        log.info("first evaluation", since_start_ms=_since_start_ms())
+        if self.loop.first_evaluation.is_set():
+            log.info("first evaluation", since_start_ms=_since_start_ms())
+        elif self.config.sources:
+            log.warning("no source has answered yet; the API begins without", since_start_ms=_since_start_ms())
         self._server = server(await asyncio.to_thread(self._web))
         serving = asyncio.create_task(self._server.serve(sockets=[self._bound]))
         while not self._server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
-        announce(self.store.directory, self.url)
-        self.systemd.ready(banner.one_line(self.loaded))
+        if not serving.done() and not self._stopping.is_set():
+            announce(self.store.directory, self.url)
+            self._ready = True
+            self.systemd.ready(banner.one_line(self.loaded))
         await serving
 
     def _web(self) -> Any:
@@ -172,11 +190,14 @@ class Daemon:
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
         self.systemd.stopping()
         withdraw(self.store.directory)
+        for reload in self._reloads:
+            reload.cancel()
         await self.scheduler.stop()
+        self.loop.stop()
         if self._server is not None:
             self._server.should_exit = True
         for task in tasks:
-            if task.get_name() != "web" or self._server is None:
+            if task.get_name() not in ({"loop"} if self._server is None else {"loop", "web"}):
                 task.cancel()
         await asyncio.wait(tasks, timeout=5)
         await self.loop.flush()
@@ -185,10 +206,19 @@ class Daemon:
         running = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(number, self.stop)
-        running.add_signal_handler(signal.SIGHUP, lambda: running.create_task(self.reloading.reload(by="SIGHUP")))
+        running.add_signal_handler(signal.SIGHUP, self._reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+    def _reload(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reloading.reload(by="SIGHUP"))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     def _messages_may_wait(self) -> None:
         self.outbox.wake()
+
+    def _clock_set(self) -> None:
+        self.scheduler.realign()
 
     def _turned(self) -> None:
         self.systemd.alive()
@@ -214,7 +244,8 @@ class Daemon:
         if heartbeat is None:
             self.scheduler.forget_recurring("heartbeat")
             return
-        self.scheduler.recurring("heartbeat", heartbeat.every, Heartbeat(heartbeat.url.reveal()).ping)
+        ping = Heartbeat(heartbeat.url.reveal(), alive=lambda: self.loop.silent_ms() < STUCK_MS).ping
+        self.scheduler.recurring("heartbeat", heartbeat.every, ping)
 
 
 def _since_start_ms() -> int:
@@ -240,6 +271,7 @@ def main(
     0 stopped in order; 1 cannot run here now (the port or the state is in use, the disk is full); 2 the input is wrong
     (configuration, listen address, a state file that cannot be used).
     """
+    _have_streams()
     faulthandler.enable()
     logs.set_up(as_json=as_json or logs.under_systemd())
 
@@ -260,10 +292,15 @@ def main(
 def _run(loaded: Loaded, reread: Callable[[], Loaded], state: Path, listen: str, *, banner_wanted: bool) -> int:
     locale = loaded.config.service.locale
     try:
+        parse_listen(listen)
+    except ServeError as err:
+        return _refuse(str(err), EXIT_INPUT, locale)
+    try:
         store = Store.open(state)
     except StoreError as err:
         return _refuse(str(err), EXIT_INPUT if err.kind in {"corrupt", "newer", "foreign"} else EXIT_NO, locale)
     try:
+        backup.remove_leftovers(store.directory)
         bound = bind(listen)
         clock = SystemClock()
         store.write_now(lambda tx: tokens.ensure_first(tx, store.directory, now=clock.now()))
@@ -290,12 +327,27 @@ async def _serve(
     daemon = Daemon(loaded, store, bound, clock=clock, systemd=Systemd.from_environment(), reread=reread)
     faults.report_to(loaded.config)
     if banner_wanted and not logs.under_systemd():
-        sys.stdout.write("\n".join([*banner.lines(daemon), ""]))
-        sys.stdout.flush()
+        _show("\n".join([*banner.lines(daemon), ""]))
     else:
         for name, value in banner.facts(daemon).items():
             log.info(name, **value)
     return await daemon.run()
+
+
+def _have_streams() -> None:
+    """A stream that was closed before the start (`>&-`) is one that leads nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+
+
+def _show(text: str) -> None:
+    """Print, if somebody reads: a reader who has left (`recuo run | head -1`) ends no watching."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(text: str, code: int, locale: str = "en") -> int:

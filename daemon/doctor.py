@@ -8,14 +8,19 @@ import stat
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import structlog
+
 from actions.base import DeliveryError
 from daemon import oncall, outbox
 from daemon.reach import reachability
+from daemon.store import StoreError
 from daemon.views import Doctor, DoctorCheck
 from recuo.values import format_duration
 
 if TYPE_CHECKING:
     from daemon.app import Daemon
+
+log = structlog.get_logger(__name__)
 
 _LITTLE_SPACE = 512 * 1024 * 1024
 _DRIFT_MS = 1_500
@@ -131,10 +136,18 @@ async def _ask(daemon: Daemon, name: str) -> DoctorCheck:
     except DeliveryError as err:
         fix = "pages through it would not arrive; see its part of the configuration"
         return DoctorCheck(name=f"receiver {name}", level="fail", detail=err.reason, fix=fix)
+    except Exception as err:
+        log.exception("a receiver could not be examined", receiver=name)
+        fix = "this is a fault in Recuo: please report it with the log"
+        return DoctorCheck(name=f"receiver {name}", level="fail", detail=f"broke: {type(err).__name__}", fix=fix)
 
 
 async def _waiting(daemon: Daemon) -> list[DoctorCheck]:
-    stats = await daemon.store.read(outbox.stats)
+    try:
+        stats = await daemon.store.read(outbox.stats)
+    except StoreError as err:
+        fix = f"see what fills or blocks {daemon.store.directory}"
+        return [DoctorCheck(name="outbox", level="fail", detail=f"cannot be read: {err}", fix=fix)]
     stuck = {name: found for name, found in stats["receivers"].items() if found["attempts"] > 0}
     return [
         DoctorCheck(

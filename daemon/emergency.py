@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from actions.base import Context, DeliveryError, Message
+from actions.base import Context, Message
 from daemon import plugins
 from daemon.configuration.models import Config
 from daemon.language import say
@@ -96,7 +96,7 @@ class Emergency:
             async with asyncio.timeout(receiver.timeout / 1000):
                 notifier = plugins.load("notifier", receiver.kind)
                 await notifier.send(receiver, message, way.address, self._context("receiver", way.receiver))
-        except (DeliveryError, TimeoutError, OSError) as err:
+        except Exception as err:  # one way that breaks must not cost the others
             log.warning(
                 "a direct page was not delivered", receiver=way.receiver, why=getattr(err, "reason", type(err).__name__)
             )

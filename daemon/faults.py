@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from daemon.redact import redactor
 from recuo import __version__
@@ -33,15 +35,25 @@ def report_to(config: Config) -> bool:
     What goes out is redacted, and holds no local variables and no request bodies: an incident is nobody else's.
     """
     dsn = config.telemetry.sentry_dsn
+    _reporting.clear()
     if dsn is None:
         return False
     import sentry_sdk
 
+    try:
+        _begin(sentry_sdk.init, dsn.reveal(), config.service.environment)
+    except Exception as err:
+        structlog.get_logger(__name__).error("faults are not reported: the Sentry DSN is not one", why=str(err))
+        return False
     _reporting.set()
-    sentry_sdk.init(
-        dsn=dsn.reveal(),
+    return True
+
+
+def _begin(init: Callable[..., object], dsn: str, environment: str) -> None:
+    init(
+        dsn=dsn,
         release=f"recuo@{__version__}",
-        environment=config.service.environment,
+        environment=environment,
         send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
@@ -51,7 +63,6 @@ def report_to(config: Config) -> bool:
         before_send=_clean,
         before_breadcrumb=_clean_crumb,
     )
-    return True
 
 
 def _clean(event: Any, _hint: Any) -> Any:

@@ -5,22 +5,30 @@ Any service that takes a GET serves: Healthchecks, Cronitor, an Alertmanager-sid
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Pings one URL; says once when it stops being heard, and once when it is heard again."""
+    """Pings one URL; says once when it stops being heard, and once when it is heard again.
 
-    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
-        self._url, self._timeout_s = url, timeout_s
+    While `alive` says no, nothing is sent: a process that runs and no longer evaluates rules is what the pings are for.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 10.0, *, alive: Callable[[], bool] = lambda: True) -> None:
+        self._url, self._timeout_s, self._alive = url, timeout_s, alive
         self.failing = ""
 
     async def ping(self) -> None:
         """One GET; any 2xx answer is good. The URL itself may hold a token, so it is never logged."""
         import httpx
 
+        if not self._alive():
+            log.error("rules are not evaluated; the external heartbeat is withheld")
+            return
         try:
             async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
                 answer = await client.get(self._url)

@@ -52,7 +52,8 @@ class LineRenderer:
         facts = "  ".join(f"{key}={_readable(value)}" for key, value in event.items())
         tint = _COLOURS.get(level, "") if self._colour else ""
         line = f"{at[11:19]} {level:<7} {words}" + (f"  {facts}" if facts else "")
-        return f"{tint}{line}{chr(27) + '[0m' if tint else ''}" + (f"\n{trace}" if trace else "")
+        traced = "".join(f"\n    {printable(part)}" for part in str(trace).splitlines())
+        return f"{tint}{line}{chr(27) + '[0m' if tint else ''}{traced}"
 
 
 def _readable(value: object) -> str:

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 FLUSH_MS = 1_000
 """Samples are on disk at most this much later than in memory (S8)."""
+STUCK_MS = 10_000
+"""The loop turns at least once a second; silent for longer it is stuck."""
 _RETRY_MS = 1_000
 _STEP_MS = 1_500
 """The system's clock has been set if it is this far from ours; slewing by NTP stays far below."""
@@ -101,6 +103,10 @@ class Loop:
         self._due_at = 0
         self._wake.set()
 
+    def silent_ms(self) -> int:
+        """How long ago the last turn that came to its end was."""
+        return self._clock.now() - self.last_turn_at
+
     def waiting(self) -> list[Transition]:
         """What is decided and not yet on disk."""
         return list(self._transitions)
@@ -108,6 +114,7 @@ class Loop:
     def stop(self) -> None:
         """End `run` after the turn that is under way: a change that is on its way to disk is never abandoned."""
         self._stopping = True
+        self._planned_at = 0
         self._wake.set()
 
     async def run(self) -> None:
@@ -124,8 +131,6 @@ class Loop:
                 self.last_turn_at = self._clock.now()
                 self._telemetry.turn_at.set(self.last_turn_at / 1000)
                 self._on_turn()
-            if self._stopping:
-                return
             delay_ms = self._planned_at - self._clock.now()
             try:
                 async with asyncio.timeout(max(0.0, delay_ms / 1000)):
@@ -144,7 +149,7 @@ class Loop:
         self._decided(self.engine.advance(now))
         if self._has_work(now):
             await self._commit(now)
-        self._planned_at = min(self._next_at(), self._clock.now() + FLUSH_MS)
+        self._planned_at = 0 if self._stopping else min(self._next_at(), self._clock.now() + FLUSH_MS)
 
     def _has_work(self, now: Instant) -> bool:
         if self.trouble and now < self._retry_at:
@@ -246,6 +251,7 @@ class Loop:
             self._in_trouble(err, self._clock.now())
             return
         self._clock.follow(moved)
+        self.last_turn_at += moved
         self.engine.shift(moved)
         self._batches = [_moved(batch, moved) for batch in self._batches]
         self._flush_at, self._due_at, self._drift_known_ms = now, 0, 0

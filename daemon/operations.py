@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from daemon import audit, doctor, incidents, messages, outbox, rota, status, tokens, views
 from daemon.configuration.people import Target
 from daemon.incidents import IncidentError
+from daemon.loop import STUCK_MS
 from daemon.reach import local_ways, resolve
 from daemon.store import StoreError
+from daemon.store.backup import for_download
 from daemon.web.operations import Identity, OperationError
 from daemon.web.reading import nearest
 from recuo.values import Instant, format_duration, labels_of
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_STUCK_MS = 10_000
-"""The loop turns at least once a second; silent for longer it is stuck."""
 _USED_EVERY_MS = 60_000
 
 
@@ -37,8 +37,8 @@ class DaemonOperations:
     # --- the daemon itself
 
     async def alive(self) -> views.Liveness:
-        since_ms = self._daemon.clock.now() - self._daemon.loop.last_turn_at
-        if since_ms > _STUCK_MS:
+        since_ms = self._daemon.loop.silent_ms()
+        if since_ms > STUCK_MS:
             return views.Liveness(alive=False, detail=f"the loop has not turned for {format_duration(since_ms)}")
         return views.Liveness(alive=True)
 
@@ -46,7 +46,7 @@ class DaemonOperations:
         daemon, reasons = self._daemon, []
         if not (await self.alive()).alive:
             reasons.append("the loop that evaluates rules does not turn")
-        if daemon.config.sources and not daemon.loop.first_evaluation.is_set():
+        if daemon.config.sources and not daemon.loop.first_answer.is_set():
             reasons.append("no rule has been evaluated yet")
         if daemon.loop.trouble is not None:
             reasons.append(f"the state cannot be written: {daemon.loop.trouble}")
@@ -61,7 +61,8 @@ class DaemonOperations:
         found = await self._read(lambda conn: tokens.find(conn, token, people))
         now = daemon.clock.now()
         if found is not None and now - (found.last_used_at or 0) > _USED_EVERY_MS and daemon.loop.trouble is None:
-            await self._write(lambda tx: tokens.used(tx, found.token_id, now=now))
+            with suppress(OperationError):  # when it was last used is worth no refusal
+                await self._write(lambda tx: tokens.used(tx, found.token_id, now=now))
         return found
 
     # --- what is
@@ -70,7 +71,10 @@ class DaemonOperations:
         return status.service(self._daemon)
 
     async def status(self) -> views.Status:
-        return await status.status(self._daemon)
+        try:
+            return await status.status(self._daemon)
+        except StoreError as err:
+            raise OperationError("unavailable", str(err)) from err
 
     async def sources(self) -> Sequence[views.SourceView]:
         return status.sources(self._daemon)
@@ -263,12 +267,15 @@ class DaemonOperations:
 
     async def backup(self, *, by: str) -> Path:
         now, store = self._daemon.clock.now(), self._daemon.store
-        target = store.directory / f"backup-{secrets.token_hex(8)}.db"
+        target = for_download(store.directory)
         try:
             await asyncio.to_thread(store.backup, target)
+            await self._write(lambda tx: audit.record(tx, at=now, kind="state-backed-up", actor=by))
         except StoreError as err:
             raise OperationError("unavailable", str(err)) from err
-        await self._write(lambda tx: audit.record(tx, at=now, kind="state-backed-up", actor=by))
+        except OperationError:
+            target.unlink(missing_ok=True)
+            raise
         return target
 
     # --- the store, with its refusals in the API's words

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon import audit, plugins, watching
+from daemon import audit, banner, faults, plugins, watching
 from daemon.config import ConfigError, Loaded, changes
 from daemon.redact import redactor
 from daemon.scheduler import Source
@@ -34,11 +34,16 @@ class Reloading:
     async def reload(self, *, by: str) -> ReloadView:
         """Read the file again; take it up if it is good. Never raises for what stands in the file."""
         async with self._one_at_a_time:
-            self._daemon.systemd.reloading()
+            # Before start-up is over, READY would say that it is; after the end has begun, that it has not.
+            if self._daemon.in_service:
+                self._daemon.systemd.reloading()
             try:
                 view = await self._attempt(by)
+            except Exception as err:
+                view = self._broke(by, err)
             finally:
-                self._daemon.systemd.ready()
+                if self._daemon.in_service:
+                    self._daemon.systemd.ready(banner.one_line(self.loaded))
             self.last = view
             self._daemon.telemetry.reload_ok.set(1 if view.ok else 0)
             return view
@@ -60,23 +65,33 @@ class Reloading:
         await self._record("reloaded", by, digest=fresh.digest, changes=list(words))
         return ReloadView(at=at, ok=True, digest=fresh.digest, changes=words)
 
+    def _broke(self, by: str, err: Exception) -> ReloadView:
+        """A fault of ours while reading or taking up; whoever asked is told, and the daemon goes on."""
+        self._daemon.telemetry.faults.labels("reload").inc()
+        log.error("the configuration was not taken, by a fault in Recuo itself", by=by, exc_info=err)
+        problem = redactor.text(f"a fault in Recuo itself: {type(err).__name__}: {err}")
+        return ReloadView(at=self._daemon.clock.now(), ok=False, digest=self.loaded.digest, problems=(problem,))
+
     def apply(self, loaded: Loaded) -> None:
         """Put a good configuration in force, in one step of the loop: nothing runs in between."""
         daemon, before = self._daemon, self.loaded.config
         redactor.learn(loaded.config)
-        first = loaded is self.loaded
-        self.loaded, self.loaded_at = loaded, daemon.clock.now()
+        first, plan = loaded is self.loaded, watching.plan(loaded)
         if not first:
+            decided = daemon.engine.replace_rules(plan.rules, plan.infos, now=daemon.clock.now())
+            self.loaded, self.loaded_at = loaded, daemon.clock.now()
+            daemon.loop.decided(decided)
             for name in set(before.sources) | set(loaded.config.sources):
                 if before.sources.get(name) != loaded.config.sources.get(name):
                     daemon.forget_context("source", name)
             for name in set(before.receivers) | set(loaded.config.receivers):
                 if before.receivers.get(name) != loaded.config.receivers.get(name):
                     daemon.forget_context("receiver", name)
-            plan = watching.plan(loaded)
-            daemon.loop.decided(daemon.engine.replace_rules(plan.rules, plan.infos, now=daemon.clock.now()))
+            if before.telemetry.sentry_dsn != loaded.config.telemetry.sentry_dsn:
+                faults.report_to(loaded.config)
         daemon.scheduler.watch(self._sources())
-        daemon.heartbeat(loaded.config)
+        if first or before.telemetry.heartbeat != loaded.config.telemetry.heartbeat:
+            daemon.heartbeat(loaded.config)
         self._tell()
         daemon.loop.poke()
 

@@ -157,6 +157,8 @@ def _counts(daemon: Daemon) -> dict[str, views.AlertCounts]:
 def alerts(daemon: Daemon, rule: str | None = None) -> tuple[views.AlertView, ...]:
     """Everything that is pending, firing or unknown; of one rule, or of all."""
     specs, configured = specs_of(daemon), daemon.config.rules
+    found = [a for a in daemon.engine.alerts() if a.rule in configured and rule in {None, a.rule}]
+    units = {name: unit_of(configured[name], specs) for name in {alert.rule for alert in found}}
     return tuple(
         views.AlertView(
             rule=alert.rule,
@@ -167,11 +169,10 @@ def alerts(daemon: Daemon, rule: str | None = None) -> tuple[views.AlertView, ..
             firing_at=alert.fired_at,
             unknown_since=alert.unknown_since,
             value=alert.value,
-            unit=unit_of(configured[alert.rule], specs),
+            unit=units[alert.rule],
             reason=alert.reason or alert.text,
         )
-        for alert in daemon.engine.alerts()
-        if alert.rule in configured and rule in {None, alert.rule}
+        for alert in found
     )
 
 

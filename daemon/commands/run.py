@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -27,6 +28,8 @@ def run(
     SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop in order.
     """
     path = config_path(config)
+    # Nothing listens yet, and SIGHUP would end the process: one that comes early waits until it means a reload.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     # structlog imports rich wherever it happens to be installed, for tracebacks that the daemon never prints: 5 MB of
     # memory and a tenth of the start.
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]

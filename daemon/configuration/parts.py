@@ -141,12 +141,13 @@ def _settled(parts: Parts, model: type[M], path: Path, wrap: Any) -> M | None:
 
 def _without_unknown(parts: Parts, model: type[M], path: Path, wrap: Any, wrong: Sequence[Complaint]) -> M | None:
     """The entry as it would be without its unknown keys, so that what it refers to is checked in the same run."""
-    root = parts.document.root
+    node = _at(parts.document.root, path)
     for complaint in wrong:
-        if not complaint.key:
+        within = complaint.path[len(path) :]
+        if not complaint.key or not within:
             return None
-        root = root.without(complaint.path)
-    return validated(model, wrap(_at(root, path)), parts.environ)[0]
+        node = node.without(within)
+    return validated(model, wrap(node), parts.environ)[0]
 
 
 def _leave_out(parts: Parts, lacking: Complaint) -> None:

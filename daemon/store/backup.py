@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,21 @@ from pathlib import Path
 from daemon.store.connections import Connection
 from daemon.store.errors import StoreError, from_os, translate
 from daemon.store.files import create_private, sync
+
+_FOR_DOWNLOAD = re.compile(r"\.?backup-[0-9a-f]{16}\.db(\.[0-9a-f]{8}\.part)?(-journal|-wal|-shm)?")
+
+
+def for_download(directory: Path) -> Path:
+    """A new name for a copy that lives only until it has been handed out."""
+    return directory / f"backup-{secrets.token_hex(8)}.db"
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove the copies that a daemon which died was handing out; a copy that a person has named stays."""
+    for path in directory.iterdir():
+        if _FOR_DOWNLOAD.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def copy(source: Connection, target: Path) -> None:

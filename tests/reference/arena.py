@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from recuo.values import Instant, Labels
-from tests.reference.naive import Model, Source
+from tests.reference.naive import Model
 from tests.reference.naive_alerts import Known
 from tests.reference.naive_cases import BOOT, Bringer, Event, Look, Poll, Restart, Rules, SourceCase, Step
+from tests.reference.naive_windows import Source
 from triggers.base import Batch
 from triggers.engine import AlertState, Engine, SourceInfo, Transition
 from triggers.rules import RuleConfig

@@ -15,21 +15,8 @@ from typing import Any
 from recuo.values import Instant, Labels
 from tests.reference.naive_alerts import ENDED_AFTER, Alert, Answer, Known
 from tests.reference.naive_rules import NaiveRule, in_order, rule_of
-from tests.reference.naive_windows import Point, Series, reduced, sum_of_increases
-from triggers.base import Batch, Kind
-
-
-@dataclass
-class Source:
-    """What the model must know of a source, and how its polls went."""
-
-    name: str
-    lag: int
-    stale_after: int
-    blind_after: int
-    metrics: Mapping[str, Kind]
-    ok_at: Instant | None = None
-    failing_since: Instant | None = None
+from tests.reference.naive_windows import Point, Series, Source, reduced, sum_of_increases
+from triggers.base import Batch
 
 
 @dataclass
@@ -64,11 +51,11 @@ class Model:
         source = next(s for s in self.sources if s.name == batch.source)
         if batch.failed:
             source.failing_since = batch.at if source.failing_since is None else source.failing_since
-            if self._failing(source):
+            if source.fails(self.now):
                 self._visit_dependants(source)
             self._visit_due()
             return
-        was_failing = self._failing(source)
+        was_failing = source.fails(self.now)
         source.ok_at, source.failing_since = batch.at, None
         present = {(s.metric, s.labels) for s in batch.samples}
         touched = {key: self._keep(source, batch, key) for key in present}
@@ -127,11 +114,8 @@ class Model:
             self._recall(source, [batch for batch in kept if batch.source == source.name])
         told = {(sample.metric, sample.labels) for batch in kept for sample in batch.samples}
         for rule, labels, alert in list(self._all()):
-            if (
-                rule.form == "event"
-                and alert.says_nothing
-                and not told & {one.key for one in self._series(rule, labels)}
-            ):
+            gone = not told & {one.key for one in self._series(rule, labels)}
+            if rule.form == "event" and alert.says_nothing and gone:
                 del self.alerts[rule.name, labels]  # nothing is kept that speaks of it
         self.now += down
         for rule, labels, _ in list(self._all()):
@@ -288,7 +272,7 @@ class Model:
     def _ratio(self, rule: NaiveRule, of: Sequence[Series], to: Sequence[Series]) -> Answer:
         """S9."""
         volume = sum_of_increases(to)
-        if not volume or volume < rule.min_volume or any(self._failing(source) for source in self._sources_of(rule)):
+        if not volume or volume < rule.min_volume or any(source.fails(self.now) for source in self._sources_of(rule)):
             return Answer(None)
         value = (sum_of_increases(of) or 0.0) / volume
         assert rule.threshold
@@ -296,17 +280,9 @@ class Model:
 
     def _event(self, rule: NaiveRule, source: Source, series: Sequence[Series]) -> Answer:
         """S11: true for `over` from the last one; unknown only while its source fails."""
-        if self._failing(source):
+        if source.fails(self.now):
             return Answer(None)
         return Answer(any(window.points for window in self._windows(rule, series)))
-
-    def _failing(self, source: Source) -> bool:
-        """S6 holds for sources too: one failed poll alone changes nothing."""
-        return source.failing_since is not None and self.now >= self._fails_at(source)
-
-    def _fails_at(self, source: Source) -> Instant:
-        assert source.failing_since is not None
-        return max(source.failing_since, (source.ok_at or source.failing_since) + source.stale_after)
 
     def _kleene(self, rule: NaiveRule, labels: Labels) -> Answer:
         """S12: Kleene logic over the parts' firing, joined on the labels that they share."""
@@ -368,7 +344,7 @@ class Model:
         alert = self.alerts[rule.name, labels]
         alert.evaluated_at = self.now
         if rule.form == "absent":
-            failing = self._failing(self._source_of(rule))
+            failing = self._source_of(rule).fails(self.now)
             alert.be_silent(self._silent_since(rule), self.now, failing=failing)
             return
         ended = rule.form in {"metric", "ratio"} and all(
@@ -401,4 +377,4 @@ class Model:
             yield self._newest(self._series(rule, labels)) + source.lag + self._over(rule)
         for other in self._sources_of(rule):
             if rule.form != "metric" and other.failing_since is not None:
-                yield self._fails_at(other)
+                yield other.fails_at()

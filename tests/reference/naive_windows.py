@@ -1,4 +1,4 @@
-"""Series and what is computed from the part of them that a window shows: the arithmetic of the naive model."""
+"""Sources, series, and what is computed from the part of them that a window shows: the arithmetic of the naive model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,28 @@ from typing import NamedTuple
 from recuo.values import Instant, Labels
 from tests.reference.naive_rules import NaiveRule
 from triggers.base import Kind
+
+
+@dataclass
+class Source:
+    """What the model must know of a source, and how its polls went."""
+
+    name: str
+    lag: int
+    stale_after: int
+    blind_after: int
+    metrics: Mapping[str, Kind]
+    ok_at: Instant | None = None
+    failing_since: Instant | None = None
+
+    def fails(self, now: Instant) -> bool:
+        """Whether it fails for long enough to count: one failed poll alone changes nothing (S6)."""
+        return self.failing_since is not None and now >= self.fails_at()
+
+    def fails_at(self) -> Instant:
+        """From when it counts, of a source whose polls fail."""
+        assert self.failing_since is not None
+        return max(self.failing_since, (self.ok_at or self.failing_since) + self.stale_after)
 
 
 class Point(NamedTuple):

@@ -35,7 +35,9 @@ def _samples(series: AllSeries) -> list[Sample]:
     ]
 
 
-def active_alerts(bodies: Mapping[str, Mapping[str, Any]], series: AllSeries, step_ms: int, steps: int) -> list[Active]:
+def active_alerts(
+    bodies: Mapping[str, Mapping[str, Any]], series: AllSeries, step_ms: int, steps: int, **options: Any
+) -> list[Active]:
     """Every alert that is pending or firing at 0, step, ..., by the engine evaluated at those instants only.
 
     `options` go to the engine. The episodes that `replay` tells are checked against the same steps on the way.

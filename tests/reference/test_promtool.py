@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,13 +41,23 @@ def _complaint(program: Path, case: prometheus.Case, active: Sequence[prometheus
 
 @pytest.mark.parametrize("options", [{}, {"blocks_from": 1}], ids=["lists", "columns"])
 @given(series=all_series(), rules=all_rules(RULES), step_ms=st.sampled_from(STEPS_MS))
-@oracle(12)
+@oracle(12, shrink=False)
 def test_S5_and_S10_as_prometheus(promtool: Path, options, series: AllSeries, rules: Drawings, step_ms: int) -> None:
     """Which alerts are pending and firing, and since when, is at each step what Prometheus says."""
     case = _case(rules, series, step_ms)
     active = active_alerts({name: drawn.body for name, drawn in rules.items()}, series, step_ms, case.steps, **options)
     complaint = _complaint(promtool, case, active)
-    assert not complaint, f"{complaint}\n{case}"
+    assert not complaint, _told(complaint, rules)
+
+
+def _told(complaint: str, rules: Drawings) -> str:
+    """The first steps that differ, with only what differs in them, and the rules that it is about."""
+    lines, names = [], set()
+    for block in re.findall(r"time: (.*),\n +exp: ?(.*)\n +got: ?(.*)", complaint)[:8]:
+        exp, got = ({found[0] + found[1] for found in re.findall(r"({[^}]*})( [^,\n]*)", part)} for part in block[1:])
+        lines += [f"at {block[0]} Recuo only: {sorted(exp - got)}", f"at {block[0]} promtool only: {sorted(got - exp)}"]
+        names |= set(re.findall(r'alertname="(\w+)"', "".join(exp ^ got)))
+    return "\n".join([*lines, *(f"{name}: {rules[name]}" for name in sorted(names))]) or complaint
 
 
 SERIES: AllSeries = {("m", (("a", "1"), ("b", "x"))): (0.0, 1.0, 5.0, 5.0, 5.0, 5.0, 1.0, 1.0, 1.0, 1.0) + (0.0,) * 38}
