@@ -134,7 +134,7 @@ class Daemon:
     def _verdict(self, ended: set[asyncio.Task[Any]]) -> int:
         """No part ends by itself: where one did, the daemon ends too, so that whoever started it does so again."""
         for task in ended:
-            name, why = task.get_name(), task.exception()
+            name, why = task.get_name(), None if task.cancelled() else task.exception()
             log.error("a part of the daemon ended, and the daemon with it", part=name, exc_info=why)
         return EXIT_NO if ended else EXIT_DONE
 
@@ -338,7 +338,7 @@ def _have_streams() -> None:
     """A stream that was closed before the start (`>&-`) is one that leads nowhere."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we live
 
 
 def _show(text: str) -> None:

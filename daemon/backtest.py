@@ -111,7 +111,7 @@ def read_inputs(paths: Iterable[Path], metric: str | None) -> Iterator[Sample]:
     """Samples from OpenMetrics text or CSV files, told apart by what stands in them. Raises InputError."""
     for path in paths:
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8-sig") as lines:  # spreadsheets write a byte order mark
                 first = lines.readline()
                 lines.seek(0)
                 if _is_csv(first, metric):
@@ -141,6 +141,8 @@ def run(
 ) -> dict[str, Any]:
     """What the configuration would have done: `alerts`, `incidents`, `pages` and `actions`, instants in RFC 3339."""
     rehearsal, samples = Rehearsal(loaded), list(samples)
+    if not samples and (start is None or end is None):
+        raise InputError("there is no sample in the input; say --start and --end to see what silence would do")
     infos = [info._replace(stale_after_ms=STALE_AFTER_MS) for info in watching.infos(loaded.config)]
     found = replay(
         loaded.config.rules, samples, start=start, end=end, step=step_ms, sources=infos, observe=rehearsal.take

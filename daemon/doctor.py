@@ -8,8 +8,6 @@ import stat
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-import structlog
-
 from actions.base import DeliveryError
 from daemon import oncall, outbox
 from daemon.reach import reachability
@@ -19,8 +17,6 @@ from recuo.values import format_duration
 
 if TYPE_CHECKING:
     from daemon.app import Daemon
-
-log = structlog.get_logger(__name__)
 
 _LITTLE_SPACE = 512 * 1024 * 1024
 _DRIFT_MS = 1_500
@@ -53,7 +49,10 @@ def _configuration(daemon: Daemon) -> list[DoctorCheck]:
     if daemon.config.mode == "observe":
         checks.append(
             DoctorCheck(
-                name="mode", level="warn", detail="observe: nothing is done", fix="set mode: live when you trust it"
+                name="mode",
+                level="warn",
+                detail="observe: people are paged, nothing is changed",
+                fix="set mode: live when you trust it",
             )
         )
     return checks
@@ -136,10 +135,6 @@ async def _ask(daemon: Daemon, name: str) -> DoctorCheck:
     except DeliveryError as err:
         fix = "pages through it would not arrive; see its part of the configuration"
         return DoctorCheck(name=f"receiver {name}", level="fail", detail=err.reason, fix=fix)
-    except Exception as err:
-        log.exception("a receiver could not be examined", receiver=name)
-        fix = "this is a fault in Recuo: please report it with the log"
-        return DoctorCheck(name=f"receiver {name}", level="fail", detail=f"broke: {type(err).__name__}", fix=fix)
 
 
 async def _waiting(daemon: Daemon) -> list[DoctorCheck]:
@@ -147,7 +142,7 @@ async def _waiting(daemon: Daemon) -> list[DoctorCheck]:
         stats = await daemon.store.read(outbox.stats)
     except StoreError as err:
         fix = f"see what fills or blocks {daemon.store.directory}"
-        return [DoctorCheck(name="outbox", level="fail", detail=f"cannot be read: {err}", fix=fix)]
+        return [DoctorCheck(name="state", level="fail", detail=str(err), fix=fix)]
     stuck = {name: found for name, found in stats["receivers"].items() if found["attempts"] > 0}
     return [
         DoctorCheck(

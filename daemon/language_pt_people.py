@@ -59,7 +59,7 @@ _DOCTOR: Final = (
     ("look at {place}", "veja {place}"),
     ("off: {why}", "desligado: {why:say}"),
     ("give it, or take the part out of the configuration", "forneça o que falta, ou tire essa parte da configuração"),
-    ("observe: nothing is done", "observe: nada é executado"),
+    ("observe: people are paged, nothing is changed", "observe: as pessoas são chamadas, nada é alterado"),
     ("set mode: live when you trust it", "use mode: live quando confiar nele"),
     ("see what fills or blocks {directory}", "veja o que enche ou bloqueia {directory}"),
     ("{directory} can be written", "{directory} pode ser gravado"),

@@ -145,6 +145,10 @@ _START: Final = (
     ),
     ("that is more than {most:n} shifts; ask for a shorter time", "são mais de {most} turnos; peça um período menor"),
     ("{path} is not UTF-8 text", "{path} não é texto em UTF-8"),
+    (
+        "there is no sample in the input; say --start and --end to see what silence would do",
+        "não há nenhuma amostra na entrada; diga --start e --end para ver o que o silêncio faria",
+    ),
     ("{path} is not UTF-8 text: {why}", "{path} não é texto em UTF-8: {why}"),
 )
 

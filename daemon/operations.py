@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MOST_EXPLAINED = 100
+"""Nobody reads more at once, and rules are not evaluated while they are put together; name labels for one of them."""
 _USED_EVERY_MS = 60_000
 
 
@@ -110,9 +112,9 @@ class DaemonOperations:
 
     async def explain_incident(self, incident: int) -> Sequence[views.Explanation]:
         detail = await self.incident(incident)
-        found = []
+        found: list[views.Explanation] = []
         for alert in detail.alerts:
-            if alert.rule in self._daemon.config.rules:
+            if alert.rule in self._daemon.config.rules and len(found) < _MOST_EXPLAINED:
                 found += self._explained(alert.rule, alert.labels)
         return found
 
@@ -127,7 +129,7 @@ class DaemonOperations:
             sets = self._daemon.engine.label_sets(rule)
         except KeyError:
             return []
-        return [view for pairs in sets for view in self._explained(rule, dict(pairs))]
+        return [view for pairs in sets[:_MOST_EXPLAINED] for view in self._explained(rule, dict(pairs))]
 
     def _explained(self, rule: str, labels: Mapping[str, str]) -> list[views.Explanation]:
         try:

@@ -138,8 +138,13 @@ async def check_receiver(config: Config, name: str, context: Context) -> str:
     try:
         async with asyncio.timeout(receiver.timeout / 1000):
             return str(await probe(receiver, context))
+    except DeliveryError:
+        raise
     except TimeoutError:
         raise _too_slow(receiver) from None
+    except Exception as err:
+        log.warning("a notifier failed", receiver=name, fault=type(err).__name__)
+        raise DeliveryError(f"the notifier {receiver.kind} failed: {type(err).__name__}") from None
 
 
 class Outbox:

@@ -44,8 +44,8 @@ def bind(listen: str) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except socket.gaierror as err:
         raise ServeError(f"cannot listen on {listen}: {err.strerror}") from None
-    except UnicodeError:
-        raise ServeError(f"cannot listen on {listen}: that is no host name") from None
+    except UnicodeError as err:  # a host name that IDNA refuses
+        raise ServeError(f"cannot listen on {listen}: {err.__cause__ or err}") from None
     except OSError as err:
         if err.errno == errno.EADDRINUSE:
             raise ServeError(

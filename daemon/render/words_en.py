@@ -43,7 +43,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "clock.missed": "missed",
     # status
     "all.well": "all is well",
-    "observe": "mode observe: nothing is sent and nothing is changed",
+    "observe": "mode observe: people are paged, nothing is changed",
     "in.observe": " (observed only)",
     "rule.watched.one": "rule watched",
     "rule.watched.many": "rules watched",
@@ -97,7 +97,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "resolved.by": "resolved by {by} {at} ({ago})",
     "closed.at": "closed {at} ({ago})",
     "reopened": "reopened {count}×",
-    "observed": "mode observe: nothing was sent or changed",
+    "observed": "mode observe: people were paged, nothing was changed",
     "escalation.place": "escalation {policy}, step {step} of {steps}",
     "escalation.next": "{place}; the next page goes out {when}",
     "escalation.exhausted": "{place}: all steps are used up and nobody has acknowledged",

@@ -43,7 +43,7 @@ PORTUGUESE: Final[Mapping[str, str]] = {
     "clock.missed": "descumprido",
     # status
     "all.well": "tudo bem",
-    "observe": "modo observe: nada é enviado e nada é alterado",
+    "observe": "modo observe: as pessoas são chamadas, nada é alterado",
     "in.observe": " (só observado)",
     "rule.watched.one": "regra monitorada",
     "rule.watched.many": "regras monitoradas",
@@ -97,7 +97,7 @@ PORTUGUESE: Final[Mapping[str, str]] = {
     "resolved.by": "resolvido por {by} {at} ({ago})",
     "closed.at": "encerrado {at} ({ago})",
     "reopened": "reaberto {count}×",
-    "observed": "modo observe: nada foi enviado nem alterado",
+    "observed": "modo observe: as pessoas foram chamadas, nada foi alterado",
     "escalation.place": "escalonamento {policy}, etapa {step} de {steps}",
     "escalation.next": "{place}; a próxima chamada sai {when}",
     "escalation.exhausted": "{place}: as etapas acabaram e ninguém assumiu",

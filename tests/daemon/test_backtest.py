@@ -103,6 +103,8 @@ def test_csv_in_every_form(tmp_path: Path, text: str, words: tuple[str, ...], la
         ("timestamp,value\n1,two\n", ("--metric", "m"), "data:2: 'two' is no number"),
         ("app_latency_ms 3 4\n", ("--step", "15"), "15"),
         ("app_latency_ms 3 4\n", ("--start", "20", "--end", "10"), "the end is before the start"),
+        ("", (), "there is no sample in the input"),
+        ("timestamp,value\n", ("--metric", "m"), "there is no sample in the input"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_line(
@@ -114,6 +116,14 @@ def test_what_cannot_be_read_is_said_with_its_line(
     assert done.returncode == 2
     assert done.stderr.startswith("recuo: ")
     assert said in done.stderr
+
+
+def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    """CSV that begins with a byte order mark reads like the same CSV without it."""
+    rows = "".join(f"{START + second},app_latency_ms,{latency(second)}\n" for second in range(0, 1800, 15))
+    (tmp_path / "data.csv").write_text("\ufefftimestamp,metric,value\n" + rows, "utf-8")
+    (alert,) = answer(tmp_path, "--input", str(tmp_path / "data.csv"), "--step", "15s")["alerts"]
+    assert (alert["pending_at"], alert["firing_at"], alert["resolved_at"]) == (at(300), at(600), at(1005))
 
 
 def test_without_steps_it_is_what_runs_live(tmp_path: Path) -> None:

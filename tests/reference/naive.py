@@ -16,7 +16,7 @@ from recuo.values import Instant, Labels
 from tests.reference.naive_alerts import ENDED_AFTER, Alert, Answer, Known
 from tests.reference.naive_rules import NaiveRule, in_order, rule_of
 from tests.reference.naive_windows import Point, Series, Source, reduced, sum_of_increases
-from triggers.base import Batch
+from triggers.base import Batch, Kind
 
 
 @dataclass
@@ -114,8 +114,9 @@ class Model:
             self._recall(source, [batch for batch in kept if batch.source == source.name])
         told = {(sample.metric, sample.labels) for batch in kept for sample in batch.samples}
         for rule, labels, alert in list(self._all()):
-            gone = not told & {one.key for one in self._series(rule, labels)}
-            if rule.form == "event" and alert.says_nothing and gone:
+            if rule.form != "event" or not alert.says_nothing:
+                continue
+            if not told & {one.key for one in self._series(rule, labels)}:
                 del self.alerts[rule.name, labels]  # nothing is kept that speaks of it
         self.now += down
         for rule, labels, _ in list(self._all()):

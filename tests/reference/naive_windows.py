@@ -1,4 +1,4 @@
-"""Sources, series, and what is computed from the part of them that a window shows: the arithmetic of the naive model."""
+"""Sources, series, and what comes of the part of them that a window shows: the arithmetic of the naive model."""
 
 from __future__ import annotations
 
