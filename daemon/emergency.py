@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 PATIENCE_MS = 5_000
 """A moment of trouble (a busy disk) is not worth waking anyone."""
+_AGAIN_MS = 10_000
+"""When nobody could be reached it is tried again after this."""
 
 _TITLES = {
     "en": "[critical] {service}: Recuo cannot write its state",
@@ -49,6 +51,7 @@ class Emergency:
     ) -> None:
         self._loop, self._config, self._clock, self._context = loop, config, clock, context
         self._told: frozenset[str] | None = None
+        self._again_at: Instant = 0
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -64,22 +67,27 @@ class Emergency:
         if since is None:
             self._told = None
             return
-        if self._clock.now() - since < PATIENCE_MS:
+        now = self._clock.now()
+        if now - since < PATIENCE_MS or now < self._again_at:
             return
         firing = frozenset(t.rule for t in self._loop.waiting() if t.kind in {"firing", "event"})
         if self._told is None or firing - self._told:
-            self._told = (self._told or frozenset()) | firing
-            await self._tell(str(self._loop.trouble), sorted(firing))
+            if await self._tell(str(self._loop.trouble), sorted(firing)):
+                self._told = (self._told or frozenset()) | firing
+            else:
+                self._again_at = now + _AGAIN_MS
 
-    async def _tell(self, why: str, rules: list[str]) -> None:
+    async def _tell(self, why: str, rules: list[str]) -> bool:
+        """Tell everyone at once; whether it reached anyone."""
         config, now = self._config(), self._clock.now()
         ways = {(w.receiver, w.address): w for w in self._everyone(config, now)} or {
             (w.receiver, w.address): w for w in local_ways(config)
         }
         log.error("people are told directly that the state cannot be written", ways=len(ways))
-        await asyncio.gather(
+        reached = await asyncio.gather(
             *(self._send(config, way, _message(config, way, why, rules, now)) for way in ways.values())
         )
+        return any(reached)
 
     def _everyone(self, config: Config, now: Instant) -> list[Reach]:
         policies = [p for name, p in config.escalation.items() if name == "default"] or list(config.escalation.values())
@@ -88,10 +96,10 @@ class Emergency:
         ]
         return list(resolve(config, targets, now).ways)
 
-    async def _send(self, config: Config, way: Reach, message: Message) -> None:
+    async def _send(self, config: Config, way: Reach, message: Message) -> bool:
         receiver = receiver_config(config, way.receiver)
         if receiver is None:
-            return
+            return False
         try:
             async with asyncio.timeout(receiver.timeout / 1000):
                 notifier = plugins.load("notifier", receiver.kind)
@@ -100,6 +108,8 @@ class Emergency:
             log.warning(
                 "a direct page was not delivered", receiver=way.receiver, why=getattr(err, "reason", type(err).__name__)
             )
+            return False
+        return True
 
 
 def _message(config: Config, way: Reach, why: str, rules: list[str], now: Instant) -> Message:
