@@ -9,19 +9,25 @@ memory is its own.
 from __future__ import annotations
 
 import gc
+import http.server
 import json
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from bench import references
 from bench.frame import Result
+from bench.processes import free_port, get, installed, metric, process, until
 from recuo.values import Labels
 from triggers.base import Batch, Bounds, Kind, MetricSpec, Sample
 from triggers.engine import Engine, SourceInfo
@@ -31,8 +37,16 @@ SERIES = (10, 100, 1_000, 10_000, 100_000)
 WINDOWS_S = (60, 300)
 TICKS = 20
 START = 1_700_000_000_000
-PROMETHEUS_US = 5.5
-"""What the same rules cost Prometheus 2.42 a series and rule each second, seen on a two-core machine (5 to 6)."""
+REFERENCE_SERIES = 10_000
+REFERENCE_S = 75.0
+"""Prometheus is asked after its 60 s windows have filled."""
+_REFERENCE_RULES = """groups:
+  - name: bench
+    rules:
+      - {alert: Mean, expr: 'avg_over_time(latency[1m]) > 900'}
+      - {alert: Hold, expr: 'latency > 995', for: 30s}
+      - {alert: Errors, expr: 'increase(errors[1m]) / increase(requests[1m]) > 0.05'}
+"""
 _SPECS = (
     MetricSpec("latency", Kind.GAUGE, "ms", "latency"),
     MetricSpec("requests", Kind.COUNTER, "count", "requests"),
@@ -65,9 +79,11 @@ class Feed:
         at = START + second * 1000
         labels = self._build() if self.fresh else self._labels
         half = labels[: max(1, self.count // 2)]
-        samples = [Sample("latency", key, float((n * 7919 + second * 31) % 1000), at) for n, key in enumerate(labels)]
-        samples += [Sample("requests", key, float(second * 10 + n), at) for n, key in enumerate(half)]
-        samples += [Sample("errors", key, float(second // 7 + n % 3), at) for n, key in enumerate(half)]
+        ats, numbers = repeat(at), range(self.count)
+        latencies = (float((n * 7919 + second * 31) % 1000) for n in numbers)
+        samples = list(map(Sample, repeat("latency"), labels, latencies, ats))
+        samples += map(Sample, repeat("requests"), half, (float(second * 10 + n) for n in numbers), ats)
+        samples += map(Sample, repeat("errors"), half, (float(second // 7 + n % 3) for n in numbers), ats)
         return Batch("bench", at, samples)
 
 
@@ -102,9 +118,61 @@ def one(count: int, window_s: int, *, fresh: bool = False) -> dict[str, float]:
     }
 
 
+class _Exposed(http.server.BaseHTTPRequestHandler):
+    """The same series for Prometheus, each second anew."""
+
+    protocol_version = "HTTP/1.1"
+    feed = Feed(0)
+
+    def do_GET(self):
+        second = int(time.monotonic())
+        lines = [
+            f'{s.metric}{{host="{s.labels[0][1]}",route="{s.labels[1][1]}"}} {s.value:g}'
+            for s in self.feed.poll(second).samples
+        ]
+        body = "\n".join([*lines, ""]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def _prometheus_us() -> float | None:
+    """What the same three rules cost Prometheus a series and rule, in microseconds; None where it is not installed."""
+    program = installed("prometheus")
+    if program is None:
+        return None
+    _Exposed.feed = Feed(REFERENCE_SERIES)
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Exposed) as server,
+        tempfile.TemporaryDirectory(prefix="recuo-bench-") as name,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        directory, port = Path(name), free_port()
+        target = server.server_address[1]
+        argv = references.prometheus(program, directory / "prom", port, targets=[target], rules=_REFERENCE_RULES)
+        took: list[float] = []
+        with process(argv, directory / "log"):
+            until(lambda: get(port, "/-/ready"), "Prometheus is ready")
+            ends = time.monotonic() + REFERENCE_S
+            while time.monotonic() < ends:
+                time.sleep(1)
+                if time.monotonic() > ends - 10:
+                    text = get(port, "/metrics")
+                    took.append(metric(text, "prometheus_rule_group_last_duration_seconds"))
+        server.shutdown()
+    return statistics.median(took) * 1e6 / (3 * REFERENCE_SERIES)
+
+
 def measure() -> Iterator[Result]:
-    """Every size, and 10 000 series whose labels are built anew at every poll."""
-    yield Result("tick.prometheus", PROMETHEUS_US, "us a series and rule", {"measured": "before, not in this run"})
+    """Every size, and 10 000 series whose labels are built anew at every poll; Prometheus on the same rules."""
+    reference = _prometheus_us()
+    if reference is not None:
+        yield Result("tick.prometheus", reference, "us a series and rule", {"series": REFERENCE_SERIES, "rules": 3})
     cases = [(count, window_s, False) for count in SERIES for window_s in WINDOWS_S]
     for count, window_s, fresh in [*cases, (10_000, 60, True)]:
         argv = [sys.executable, "-m", "bench.tick", str(count), str(window_s), *(["fresh"] if fresh else [])]
@@ -114,7 +182,10 @@ def measure() -> Iterator[Result]:
         yield Result("tick", found["median_ms"], "ms", where)
         yield Result("tick.worst", found["worst_ms"], "ms", where)
         yield Result("tick.cpu", found["cpu_ms"], "ms", where)
-        yield Result("tick.each", found["cpu_ms"] * 1e3 / (3 * count), "us a series and rule", where)
+        each = found["median_ms"] * 1e3 / (3 * count)
+        yield Result("tick.each", each, "us a series and rule", where)
+        if reference is not None:
+            yield Result("tick: prometheus / recuo", reference / each, "x", where)
         yield Result("tick.transitions", found["transitions"], "a tick", where)
         yield Result("tick.memory", found["bytes"], "bytes a series", where)
 

@@ -237,6 +237,31 @@ def histories(
     return st.lists(st.one_of(*kinds), min_size=6, max_size=most)
 
 
+_SHORT = st.sampled_from((0, GRID_MS, 10_000, 15_000))
+
+
+@st.composite
+def hysteresis_rules(draw: st.DrawFn) -> dict[str, Any]:
+    """A limit on the last value with a clear below it; every time is a few polls long."""
+    body = _put_times({"metric": "g", "above": 4}, draw(_SHORT), draw(_SHORT))
+    return body | {"clear": {"below": draw(st.integers(1, 4)), "for": format_duration(draw(_SHORT))}}
+
+
+@st.composite
+def _runs(draw: st.DrawFn) -> Event:
+    """A few polls of equal values on the grid, seldom a gap that is long enough to be unknown."""
+    if draw(st.integers(0, 9)) == 0:
+        return Look(draw(st.sampled_from((2_500, 15_000, 22_500, 30_000))))
+    return Poll(
+        GRID_MS, FAST, bytes(draw(st.lists(st.integers(0, 7), min_size=3, max_size=3))), times=draw(st.integers(1, 4))
+    )
+
+
+def flapping() -> st.SearchStrategy[list[Event]]:
+    """Values that go to and fro between true, clear and neither while times run."""
+    return st.lists(_runs(), min_size=15, max_size=40)
+
+
 class Bringer:
     """Turns the bytes of polls into samples; remembers counters, and when each series last had a sample."""
 

@@ -15,7 +15,9 @@ from tests.reference.naive_cases import (
     Rules,
     absent_rules,
     event_rules,
+    flapping,
     histories,
+    hysteresis_rules,
     metric_rules,
     ratio_rules,
     rule_sets,
@@ -33,6 +35,14 @@ DROWSY = st.booleans()
 @oracle(100)
 def test_S2_to_S6_and_S10_windows_states_and_unknown(options, rules: Rules, events: list[Event], drowsy: bool) -> None:
     """Limits on windows trip, hold, keep, clear and go unknown as in the model."""
+    Arena(rules, SOURCES, drowsy=drowsy, **options).play(events)
+
+
+@PATHS
+@given(rules=rule_sets(hysteresis_rules()), events=flapping(), drowsy=DROWSY)
+@oracle(60)
+def test_S5_hold_keep_and_clear_of_what_flaps(options, rules: Rules, events: list[Event], drowsy: bool) -> None:
+    """A true condition starts keep and clear again; neither touches pending; time unknown moves all three."""
     Arena(rules, SOURCES, drowsy=drowsy, **options).play(events)
 
 
