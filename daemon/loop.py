@@ -73,6 +73,7 @@ class Loop:
         self._transitions: list[Transition] = []
         self._due_at: Instant | None = 0
         self._flush_at: Instant | None = None
+        self._silences_kept = False
         self._retry_at: Instant = 0
         self._planned_at: Instant = 0
         self._committing = asyncio.Lock()
@@ -94,8 +95,9 @@ class Loop:
             self._wake.set()
 
     def decided(self, transitions: Sequence[Transition]) -> None:
-        """Take decisions that came about outside of a poll (a reload)."""
+        """Take decisions that came about outside of a poll (a restart, a reload)."""
         self._decided(transitions)
+        self._silences_kept = False
         self._wake.set()
 
     def poke(self) -> None:
@@ -173,8 +175,9 @@ class Loop:
             flush_at, self._flush_at = self._flush_at, None
             due_at, self._due_at = self._due_at, None
             began = time.perf_counter()
+            silences = [] if self._silences_kept else self.engine.snapshot_alerts()
             try:
-                outcome = await self._store.write(lambda tx: self._change(tx, batches, transitions, now))
+                outcome = await self._store.write(lambda tx: self._change(tx, batches, transitions, silences, now))
             except Exception as err:
                 # A fault of ours in writing it down is as bad as a full disk: nothing decided is thrown away for it,
                 # and people are told directly (daemon.emergency).
@@ -183,6 +186,7 @@ class Loop:
                 self._flush_at, self._due_at = flush_at, due_at
                 self._in_trouble(err, now)
                 return
+            self._silences_kept = True
             self._telemetry.commit_seconds.observe(time.perf_counter() - began)
             self._out_of_trouble()
             earlier = [at for at in (self._due_at, outcome.next_due_at) if at is not None]
@@ -190,11 +194,17 @@ class Loop:
         self._on_messages()
 
     def _change(
-        self, tx: sqlite3.Connection, batches: Sequence[Batch], transitions: Sequence[Transition], now: Instant
+        self,
+        tx: sqlite3.Connection,
+        batches: Sequence[Batch],
+        transitions: Sequence[Transition],
+        silences: Sequence[AlertState],
+        now: Instant,
     ) -> _Outcome:
         loaded = self._loaded()
         history.append(tx, batches)
         history.mark_alive(tx, now)
+        incidents.save_silences(tx, silences, now=now)
         touched = incidents.apply(tx, transitions, config=loaded.config, digest=loaded.digest, now=now)
         incidents.tick(tx, config=loaded.config, now=now)
         escalation.tick(tx, config=loaded.config, now=now)
@@ -268,6 +278,7 @@ def _move(tx: sqlite3.Connection, moved_ms: int, states: Sequence[AlertState], n
     """Everything in the store that is under way moves with the clock; what is written down stays as it was."""
     incidents.shift(tx, moved_ms)
     incidents.save_alerts(tx, states, now=now)
+    incidents.save_silences(tx, states, now=now)
     history.shift(tx, moved_ms)
     tx.execute("UPDATE escalations SET next_at = next_at + ? WHERE next_at IS NOT NULL", (moved_ms,))
     tx.execute(  # a message's age decides when it is given up, so that it moves too

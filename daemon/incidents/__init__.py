@@ -8,7 +8,7 @@ from daemon.incidents.cycle import first_delivery, next_due, prune, resume, shif
 from daemon.incidents.joining import apply
 from daemon.incidents.people import ASSESSMENT, acknowledge, answer, assess, comment, decide, resolve, verify
 from daemon.incidents.rows import IncidentError
-from daemon.incidents.saved import alert_states, save_alerts
+from daemon.incidents.saved import alert_states, save_alerts, save_silences
 from daemon.incidents.views import counts, detail, listing
 from daemon.incidents.words import describe
 
@@ -32,6 +32,7 @@ __all__ = [
     "resolve",
     "resume",
     "save_alerts",
+    "save_silences",
     "shift",
     "tick",
     "verify",

@@ -127,3 +127,29 @@ def _plain(headers: dict[str, str], body: bytes) -> bytes:
     import gzip
 
     return gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
+
+
+def test_a_silence_goes_on_counting_after_kill_dash_nine(product: Product, write: Write, tmp_path: Path) -> None:
+    """S8, S11: the count of an `absent` rule that never saw a sample goes on after a restart, less the time away."""
+    settings = small(product)
+    settings["rules"]["silent"] = {"absent": 'http_up{endpoint="nobody"}', "for": "10m"}
+    config, state = write(settings), tmp_path / "state"
+    ok = 'recuo_polls_total{result="ok",source="site"}'
+    with running(config, state) as daemon:
+        eventually(lambda: daemon.metrics().get(ok, 0) > 15, what="three seconds of polls")
+        assert _silence(state) is not None
+        daemon.kill()
+    with running(config, state) as daemon:
+        started_at = parse_instant(daemon.get("/api/v1/status")["started_at"])
+        kept = eventually(lambda: _silence(state), what="the row of the silence")
+        assert started_at - kept > 1_000
+
+
+def _silence(state: Path) -> int | None:
+    import json
+    import sqlite3
+
+    with sqlite3.connect(f"file:{state / 'recuo.db'}?mode=ro", uri=True) as connection:
+        row = connection.execute("SELECT state FROM alerts WHERE rule = 'silent'").fetchone()
+    connection.close()
+    return json.loads(row[0])["active_at"] if row else None
