@@ -24,6 +24,7 @@ from daemon.discovery import announce, withdraw
 from daemon.heartbeat import Heartbeat
 from daemon.language import say
 from daemon.loop import STUCK_MS, Loop
+from daemon.memory import give_back
 from daemon.outbox import Outbox, Result
 from daemon.redact import redactor
 from daemon.reloading import Reloading
@@ -175,6 +176,7 @@ class Daemon:
             announce(self.store.directory, self.url)
             self._ready = True
             self.systemd.ready(banner.one_line(self.loaded))
+            give_back()
         await serving
 
     def _web(self) -> Any:
